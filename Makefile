@@ -1,0 +1,173 @@
+# make help lists the targets.  DEVICE=cpu|emu|cuda chooses what it is built for (cpu alone for now),
+# MARCH= the processor (-march), SAN=address,undefined the sanitizers, CC the compiler.
+DEVICE ?= cpu
+MARCH ?= native
+SAN ?=
+CC ?= cc
+PYTHON ?= python3
+V ?=
+
+STAGES := $(sort $(wildcard stage[0-9][0-9]_*))
+NUMBERS := $(patsubst stage%,%,$(foreach s,$(STAGES),$(firstword $(subst _, ,$(s)))))
+LAST := $(lastword $(NUMBERS))
+stage_dir = $(filter stage$(1)_%,$(STAGES))
+comma := ,
+
+ifneq ($(DEVICE),cpu)
+$(error DEVICE=$(DEVICE) is not built yet; use DEVICE=cpu)
+endif
+
+# -ffp-contract=off: a fused multiply-add stands where it is written, so that results are the same
+# whatever the compiler fuses.  The other two -fno keep results as they are and let loops be
+# vectorised: nobody reads errno or floating-point traps.
+MARCHFLAG := $(if $(MARCH),-march=$(MARCH))
+WIDE := $(shell echo 'int x;' | $(CC) -mprefer-vector-width=512 $(MARCHFLAG) -x c -c -o /dev/null - \
+          2>/dev/null && echo -mprefer-vector-width=512)
+OMP := -fopenmp
+WARN := -Wall -Wextra -Wshadow -Werror
+FLOAT := -ffp-contract=off -fno-math-errno -fno-trapping-math
+CFLAGS ?= -O3 -g
+ALL_CFLAGS := -std=c11 -D_GNU_SOURCE $(CFLAGS) $(MARCHFLAG) $(WIDE) $(FLOAT) $(OMP) $(WARN)
+LIBS := -lutf8proc -lm
+ifneq ($(SAN),)
+ALL_CFLAGS += -fsanitize=$(SAN) -fno-sanitize-recover=all -fno-omit-frame-pointer
+endif
+BUILD := build/$(DEVICE)-$(notdir $(CC))-$(MARCH)$(if $(SAN),-$(subst $(comma),-,$(SAN)))
+
+COMMON := $(filter-out %_cuda.c,$(wildcard common/*.c))
+objects = $(patsubst %.c,$(BUILD)/%.o,$(1))
+stage_sources = $(wildcard $(call stage_dir,$(1))/*.c)
+COMMON_OBJECTS := $(call objects,$(COMMON))
+
+.PHONY: all help
+all: $(addprefix stage,$(NUMBERS)) ## every stage
+
+help: ## this text
+	@echo "Targets (variables: DEVICE MARCH SAN CC; see the Makefile's first lines):"
+	@sed -n 's/^\([a-zA-Z%.-]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | \
+	  awk -F'\t' '{ printf "  make %-16s %s\n", $$1, $$2 }'
+
+# ---- programs: make stage04 builds stage04/run
+define stage_rules
+.PHONY: stage$(1)
+stage$(1): $(BUILD)/$(call stage_dir,$(1))/run
+	@mkdir -p stage$(1)
+	@cp -f $$< stage$(1)/run
+$(BUILD)/$(call stage_dir,$(1))/run: $(call objects,$(call stage_sources,$(1))) $(COMMON_OBJECTS)
+	$$(CC) $(ALL_CFLAGS) -o $$@ $$^ $(LIBS)
+endef
+$(foreach n,$(NUMBERS),$(eval $(call stage_rules,$(n))))
+
+$(BUILD)/%.o: %.c Makefile
+	@mkdir -p $(@D)
+	$(CC) $(ALL_CFLAGS) -Icommon -MMD -MP -c -o $@ $<
+
+.PHONY: stageNN demo
+stageNN: ## one stage (make stage04), run with ./stage04/run
+	@echo "give a number, as in: make stage04 && ./stage04/run"
+
+demo: stage$(LAST) ## builds the last stage and lets it tell a tale
+	./stage$(LAST)/run --temperature 0.8 --top-k 40 -n 200 "Once upon a time"
+
+# ---- tests: tests/test_04_attention.c is linked with the modules of stage 04 and of every later
+# stage, the exceptions of tests/exceptions.txt apart
+TESTS := $(sort $(wildcard tests/test_[0-9][0-9]_*.c))
+TEST_SUPPORT := $(wildcard tests/support/*.c)
+test_number = $(word 2,$(subst _, ,$(notdir $(1))))
+later = $(foreach n,$(NUMBERS),$(if $(shell [ $(n) -ge $(1) ] && echo y),$(n)))
+EXCEPTIONS := $(shell sed -n 's/^\([0-9][0-9]\) \([0-9][0-9]\) .*/\1@\2/p' tests/exceptions.txt 2>/dev/null)
+test_pairs := $(foreach t,$(TESTS),$(foreach n,$(call later,$(call test_number,$(t))),\
+  $(if $(filter $(call test_number,$(t))@$(n),$(EXCEPTIONS)),,$(basename $(notdir $(t)))@$(n))))
+test_modules = $(filter-out %/run.o %/show.o,$(call objects,$(call stage_sources,$(1))))
+
+define test_rules
+$(BUILD)/tests/$(1)@$(2).o: tests/$(1).c Makefile
+	@mkdir -p $$(@D)
+	$(CC) $(ALL_CFLAGS) -Icommon -Itests/support -I$(call stage_dir,$(2)) -DTEST_ROOT='"$(CURDIR)"' \
+	  -MMD -MP -c -o $$@ $$<
+$(BUILD)/tests/$(1)@$(2): $(BUILD)/tests/$(1)@$(2).o $(call objects,$(TEST_SUPPORT)) \
+    $(call test_modules,$(2)) $(COMMON_OBJECTS)
+	$(CC) $(ALL_CFLAGS) -o $$@ $$^ -lcriterion $(LIBS)
+endef
+$(foreach p,$(test_pairs),$(eval $(call test_rules,$(word 1,$(subst @, ,$(p))),$(word 2,$(subst @, ,$(p))))))
+TEST_PROGRAMS := $(addprefix $(BUILD)/tests/,$(test_pairs))
+run_tests = @failed=; for t in $(1); do echo "== $${t\#\#*/}"; \
+  ASAN_OPTIONS=detect_leaks=0 $$t -j1 $(if $(V),--verbose) || failed="$$failed $${t\#\#*/}"; done; \
+  if [ -n "$$failed" ]; then echo "FAILED:$$failed"; exit 1; fi
+
+.PHONY: test test-c test-py testNN
+test: test-c test-py ## all tests
+	@echo "all tests passed ($(DEVICE), $(MARCH)$(if $(SAN), $(SAN)))"
+
+test-c: $(TEST_PROGRAMS) ## the tests of modules (Criterion)
+	$(call run_tests,$(TEST_PROGRAMS))
+
+test-py: all ## the tests of programs and checkers
+	$(PYTHON) -m unittest discover -s tests -p 'test_*.py' $(if $(V),-v)
+
+testNN: ## the tests of one stage's modules (make test04)
+	@echo "give a number, as in: make test04"
+
+define test_stage_rules
+.PHONY: test$(1)
+test$(1): $(filter %@$(1),$(TEST_PROGRAMS))
+	$$(call run_tests,$(filter %@$(1),$(TEST_PROGRAMS)))
+endef
+$(foreach n,$(NUMBERS),$(eval $(call test_stage_rules,$(n))))
+
+# ---- checks
+.PHONY: check check-stages check-diffs check-docs check-format forward diffNN diffs format
+check: check-stages check-diffs check-docs check-format ## stages, diffs, docs, format
+
+check-stages: ## copies are identical, diffs within their budget
+	@$(PYTHON) tests/check_stages.py
+
+check-diffs: ## docs/diffs is up to date
+	@$(PYTHON) tests/diff_stage.py --check
+
+check-docs: ## links, anchors, and the code that the docs quote
+	@$(PYTHON) tests/check_docs.py
+
+check-format: ## clang-format and white space
+	@$(PYTHON) tests/check_format.py
+
+format: ## lays all C code out
+	@$(PYTHON) tests/check_format.py --fix
+
+diffs: ## writes docs/diffs
+	@$(PYTHON) tests/diff_stage.py --write
+
+forward: ## carries a fix of an early stage on: make forward FILE=stage04_attention/ops.c
+	@$(PYTHON) tests/forward.py $(FILE)
+
+diffNN: ## the lesson of one stage as a diff (make diff05)
+	@echo "give a number, as in: make diff05"
+diff%:
+	@$(PYTHON) tests/diff_stage.py $*
+
+# ---- models
+.PHONY: venv train reference
+venv: .venv/done ## Python with PyTorch, only to train and to make references
+.venv/done: models/requirements.txt
+	$(PYTHON) -m venv .venv
+	.venv/bin/pip install -q -r $<
+	@touch $@
+
+train: venv ## the default model and its draft, anew (hours)
+	.venv/bin/python models/train.py
+
+reference: venv ## tests/reference, anew
+	.venv/bin/python tests/reference/make_reference.py all
+
+models/random: $(BUILD)/models/random.o $(COMMON_OBJECTS)
+	$(CC) $(ALL_CFLAGS) -o $@ $^ $(LIBS)
+
+# ---- the machine
+.PHONY: deps clean
+deps: ## installs what is missing (apt, or brew)
+	@sh tests/deps.sh
+
+clean: ## removes what was built
+	rm -rf build $(addprefix stage,$(NUMBERS)) models/random
+
+-include $(shell find build -name '*.d' 2>/dev/null)

@@ -1,0 +1,28 @@
+// The memory that weights and activations live in.  Which device it is, the linker decides:
+// device_cpu.c (plain memory), or the CUDA runtime.  Host code never follows such a pointer.
+//
+//     float *x = device_alloc(n * sizeof *x, "activations");
+//     device_upload(x, host, n * sizeof *x);
+//     ... kernels ...
+//     device_download(host, x, n * sizeof *x);
+//     device_free(x);
+#ifndef DEVICE_H
+#define DEVICE_H
+
+#include <stddef.h>
+
+#ifdef __CUDACC__
+#define HOST_DEVICE __host__ __device__
+#else
+#define HOST_DEVICE
+#endif
+
+const char *device_name(void);  // "cpu", "cuda", "emu"
+// Zeroed, aligned to 64 bytes at least.  Dies, naming `what`, if there is none left.
+void *device_alloc(size_t bytes, const char *what);
+void device_free(void *p);
+void device_upload(void *to, const void *from, size_t bytes);  // ordered with the kernels
+void device_download(void *to, const void *from,
+                     size_t bytes);  // returns when it has arrived
+
+#endif

@@ -1,0 +1,30 @@
+// The device is this machine: its memory is ours; see device.h.
+#include "device.h"
+#include "memory.h"
+#include <stdlib.h>
+#include <string.h>
+
+const char *device_name(void)
+{
+    return "cpu";
+}
+
+void *device_alloc(size_t bytes, const char *what)
+{
+    return memory_alloc(bytes, 1, what);
+}
+
+void device_free(void *p)
+{
+    free(p);
+}
+
+void device_upload(void *to, const void *from, size_t bytes)
+{
+    memcpy(to, from, bytes);
+}
+
+void device_download(void *to, const void *from, size_t bytes)
+{
+    memcpy(to, from, bytes);
+}

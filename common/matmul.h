@@ -1,0 +1,42 @@
+// y = x W + b: the one operation that takes nearly all the time.
+//
+//     Matrix m = { "h.0.mlp.fc", BF16, C, 4 * C, device_alloc(matrix_bytes(BF16, C, 4 * C), "fc") };
+//     matrix_pack(&m, data, F32, MATRIX_IN_OUT);
+//     matmul(y, x, &m, bias, T);                  // x [T, C] -> y [T, 4C]
+//
+// Each output is summed over k = 0, 1, ... with one accumulator, whatever the number of rows and of
+// threads: the result for a row depends on that row alone, bit for bit.
+//
+// Inside a parallel region (OpenMP) all threads call these functions together and share the work;
+// outside one thread does all of it.
+#ifndef MATMUL_H
+#define MATMUL_H
+
+#include "dtype.h"
+
+typedef struct {
+    const char *name;  // as in the file; names the operation in traces
+    DType dtype;       // of the packed weights: F32, F16, BF16
+    int in, out;
+    void *
+        panels;  // device: [out / 16 rounded up][in][16], the panels' missing outputs zero
+} Matrix;
+
+typedef enum {
+    MATRIX_IN_OUT,  // the file has [in, out]: GPT-2's linear layers ("Conv1D")
+    MATRIX_OUT_IN   // the file has [out, in]: embeddings, and the head
+} MatrixLayout;
+
+// The size of `panels`.
+size_t matrix_bytes(DType dtype, int in, int out);
+// Fills m->panels from numbers of type `from` (F32, F16, BF16), on the host.
+void matrix_pack(Matrix *m, const void *data, DType from, MatrixLayout layout);
+// w[in] = the weights of one output, as f32.
+void matrix_row(float *w, const Matrix *m, int row);
+
+// y[T, out] = x[T, in] W + bias; `bias` [out] may be NULL.  y must not overlap x.
+void matmul(float *y, const float *x, const Matrix *w, const float *bias, int T);
+// y += x W + bias: the residual stream takes what a sub-layer adds.
+void matmul_add(float *y, const float *x, const Matrix *w, const float *bias, int T);
+
+#endif

@@ -1,0 +1,178 @@
+// Shared options; see options.h.
+#include "options.h"
+#include "error.h"
+#include "file.h"
+#include "memory.h"
+#include "terminal.h"
+#include "trace.h"
+#include <errno.h>
+#include <limits.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#ifdef _OPENMP
+#include <omp.h>
+#endif
+
+void options_shared(Args *a, Options *o)
+{
+    args_group(a, "Shared");
+    args_text(a, "model=DIR|FILE", 'm', &o->model, NULL,
+              "a model in Hugging Face's layout (models/tales)");
+    args_flag(a, "json", 0, &o->json, "one JSON object on stdout, nothing else");
+    args_flag(a, "quiet", 'q', &o->quiet, "the result alone");
+    args_flag(a, "verbose", 'v', &o->verbose, "more about what is done");
+}
+
+void options_prompt(Args *a, Options *o)
+{
+    args_rest(a, "PROMPT", &o->argument,
+              "the text; or use -f, or a pipe; a built-in one if none");
+    args_text(a, "file=FILE", 'f', &o->prompt_file, NULL, "read the prompt from a file");
+}
+
+void options_compute(Args *a, Options *o)
+{
+    static const char *const dtypes[] = { "f32", "f16", "bf16", NULL };
+    args_group(a, "Computation");
+    args_choice(a, "dtype=TYPE", 'd', &o->dtype, -1, dtypes,
+                "what weights are held in; else as in the file");
+    args_int(a, "threads=N", 't', &o->threads, 0, 0, 1024,
+             "0: as many as there are cores");
+    args_text(a, "ids=LIST", 0, &o->ids, NULL, "token ids instead of a prompt: 464,3290");
+    args_text(a, "dump=FILE", 0, &o->dump, NULL,
+              "write the stage's tensors as safetensors");
+}
+
+void options_kernels(Args *a, Options *o)
+{
+    args_text(a, "kernel=OP=NAME", 0, &o->kernel, NULL,
+              "choose how an operation is computed");
+    args_flag(a, "list-kernels", 0, &o->list_kernels, "what --kernel can choose");
+    args_text(a, "profile=FILE", 0, &o->profile, NULL,
+              "write a Chrome trace of all operations");
+    args_flag(a, "dry-run", 0, &o->dry_run,
+              "count operations, bytes and flops; compute nothing");
+}
+
+void options_seed(Args *a, Options *o)
+{
+    args_seed(a, "seed=N", 0, &o->seed, "the same seed gives the same text");
+}
+
+void options_start(Options *o)
+{
+    if (!o->model && !(o->model = file_of_project("models/tales")))
+        die("the default model models/tales is not there; give one with --model DIR");
+    if (!file_exists(o->model))
+        die("no model at %s: %s; try --model models/tales, or fetch one with models/get gpt2",
+            o->model, strerror(errno));
+#ifdef _OPENMP
+    if (o->threads > 0)
+        omp_set_num_threads(o->threads);
+    else
+        o->threads = omp_get_max_threads();
+#else
+    o->threads = 1;
+#endif
+    if (o->json)
+        terminal_set_color(false);
+    if (o->dump)
+        trace_dump_to(o->dump);
+    if (o->profile)
+        trace_profile_to(o->profile);
+    if (o->dry_run)
+        trace_dry_run();
+}
+
+Prompt prompt_read(const Options *o)
+{
+    Prompt p = { NULL, 0 };
+    struct stat in;
+    if (o->ids)
+        return p;
+    if (o->argument) {
+        p.n = strlen(o->argument);
+        p.text = strdup(o->argument);
+    } else if (o->prompt_file) {
+        p.text = file_read(o->prompt_file, &p.n);
+    } else if (fstat(STDIN_FILENO, &in) == 0 &&
+               (S_ISFIFO(in.st_mode) || S_ISREG(in.st_mode))) {
+        p.text = file_read_stream(stdin, &p.n);
+    }
+    if (p.n > 0 && p.text[p.n - 1] == '\n')
+        p.text[--p.n] = '\0';
+    if (p.n == 0)
+        prompt_free(&p);
+    return p;
+}
+
+void prompt_free(Prompt *p)
+{
+    free(p->text);
+    *p = (Prompt){ NULL, 0 };
+}
+
+int *ids_read(const char *list, int V, int *n)
+{
+    int *ids = memory_alloc(strlen(list) / 2 + 1, sizeof *ids, "--ids");
+    const char *p = list;
+    for (*n = 0; *p || *n == 0; (*n)++) {
+        char *end;
+        errno = 0;
+        long id = strtol(p, &end, 10);
+        if (end == p || errno || (*end && *end != ','))
+            die("--ids: '%s' at character %ld is not a token id; give e.g. --ids 464,3290",
+                p, (long)(p - list) + 1);
+        if (id < 0 || id >= V)
+            die("--ids: %ld is not a token of this model; ids are 0 to %d", id, V - 1);
+        ids[*n] = (int)id;
+        p = *end ? end + 1 : end;
+        if (*end && !*p)
+            die("--ids: the list ends with a comma; give e.g. --ids 464,3290");
+    }
+    return ids;
+}
+
+static const char *kernel_option;  // process-wide, as are threads and traces
+
+static bool chosen(const char *op, const char *name)
+{
+    size_t n = strlen(op);
+    return kernel_option && strncmp(kernel_option, op, n) == 0 &&
+           kernel_option[n] == '=' && (!name || strcmp(kernel_option + n + 1, name) == 0);
+}
+
+int kernel_choice(const char *op, const char *const *names)
+{
+    for (int i = 0; names[i]; i++)
+        if (chosen(op, names[i]))
+            return i;
+    return 0;
+}
+
+static void list_kernels(const KernelTable *tables)
+{
+    for (const KernelTable *t = tables; t->op; t++)
+        for (int i = 0; t->names[i]; i++)
+            printf("%s=%s%s\n", t->op, t->names[i], i ? "" : "  (default)");
+}
+
+void kernels_start(const Options *o, const KernelTable *tables)
+{
+    if (o->list_kernels) {
+        list_kernels(tables);
+        exit(0);
+    }
+    kernel_option = o->kernel;
+    if (!kernel_option)
+        return;
+    for (const KernelTable *t = tables; t->op; t++)
+        for (int i = 0; t->names[i]; i++)
+            if (chosen(t->op, t->names[i]))
+                return;
+    die("--kernel: there is no '%s'; see --list-kernels", kernel_option);
+}
