@@ -71,6 +71,8 @@ demo: stage$(LAST) ## builds the last stage and lets it tell a tale
 
 # ---- tests: tests/test_04_attention.c is linked with the modules of stage 04 and of every later
 # stage, the exceptions of tests/exceptions.txt apart
+# A busy neighbour must not cost a factor of 50.
+export OMP_WAIT_POLICY ?= passive
 TESTS := $(sort $(wildcard tests/test_[0-9][0-9]_*.c))
 TEST_SUPPORT := $(wildcard tests/support/*.c)
 test_number = $(word 2,$(subst _, ,$(notdir $(1))))
@@ -91,6 +93,10 @@ $(BUILD)/tests/$(1)@$(2): $(BUILD)/tests/$(1)@$(2).o $(call objects,$(TEST_SUPPO
 endef
 $(foreach p,$(test_pairs),$(eval $(call test_rules,$(word 1,$(subst @, ,$(p))),$(word 2,$(subst @, ,$(p))))))
 TEST_PROGRAMS := $(addprefix $(BUILD)/tests/,$(test_pairs))
+# tests/test_common_*.c is linked with common alone
+COMMON_TESTS := $(patsubst tests/%.c,$(BUILD)/tests/%,$(wildcard tests/test_common_*.c))
+$(COMMON_TESTS): %: %.o $(COMMON_OBJECTS)
+	$(CC) $(ALL_CFLAGS) -o $@ $^ -lcriterion $(LIBS)
 run_tests = @failed=; for t in $(1); do echo "== $${t\#\#*/}"; \
   ASAN_OPTIONS=detect_leaks=0 $$t -j1 $(if $(V),--verbose) || failed="$$failed $${t\#\#*/}"; done; \
   if [ -n "$$failed" ]; then echo "FAILED:$$failed"; exit 1; fi
@@ -99,8 +105,8 @@ run_tests = @failed=; for t in $(1); do echo "== $${t\#\#*/}"; \
 test: test-c test-py ## all tests
 	@echo "all tests passed ($(DEVICE), $(MARCH)$(if $(SAN), $(SAN)))"
 
-test-c: $(TEST_PROGRAMS) ## the tests of modules (Criterion)
-	$(call run_tests,$(TEST_PROGRAMS))
+test-c: $(COMMON_TESTS) $(TEST_PROGRAMS) ## the tests of modules (Criterion)
+	$(call run_tests,$(COMMON_TESTS) $(TEST_PROGRAMS))
 
 test-py: all ## the tests of programs and checkers
 	$(PYTHON) -m unittest discover -s tests -p 'test_*.py' $(if $(V),-v)

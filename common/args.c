@@ -232,8 +232,8 @@ static void help(const Args *a, const char *program)
         help_default(arg);
         printf("\n");
     }
-    printf(
-        "\n      --help                   this text\n      --version                the version\n");
+    printf("\n      --help                   this text\n"
+           "      --version                the version\n");
     for (int i = 0; a->examples && a->examples[i]; i++)
         printf("%s  %s\n", i ? "" : "\nExamples:\n", a->examples[i]);
 }

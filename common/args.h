@@ -3,13 +3,13 @@
 //     Args a;
 //     args_init(&a, "stage07", "Generates text.", argv[0]);
 //     args_group(&a, "Sampling");
-//     args_float(&a, "top-p=P", 0, &params->top_p, 1, 0, 1, "keep the likeliest tokens up to P");
+//     args_float(&a, "top-p=P", 0, &top_p, 1, 0, 1, "the likeliest tokens up to P");
 //     args_rest(&a, "PROMPT", &prompt, "the text to go on with");
 //     args_parse(&a, argc, argv);
 //
-// In "top-p=P" P is what --help calls the value.  `letter` is the short form, or 0.  Each call sets
-// the target to its default at once.  Values outside [least, greatest] are refused, with a message
-// that names the option.
+// In "top-p=P" P is what --help calls the value.  `letter` is the short form, or 0.  Each
+// call sets the target to its default at once.  Values outside [least, greatest] are
+// refused, with a message that names the option.
 #ifndef ARGS_H
 #define ARGS_H
 
@@ -66,8 +66,8 @@ void args_rest(Args *a, const char *name, const char **target, const char *help)
 // Lines for the end of --help: commands, NULL at the end.
 void args_examples(Args *a, const char *const *lines);
 
-// Reads argv; sets error_program.  --help and --version print and exit with 0.  Dies on an unknown
-// option, a wrong value, or a second argument.
+// Reads argv; sets error_program.  --help and --version print and exit with 0.  Dies on
+// an unknown option, a wrong value, or a second argument.
 void args_parse(Args *a, int argc, char **argv);
 // Sets one option as if "--key value" had been given; dies, naming `where`, if it cannot.
 void args_set(Args *a, const char *key, const char *value, const char *where);

@@ -1,5 +1,6 @@
-// The memory that weights and activations live in.  Which device it is, the linker decides:
-// device_cpu.c (plain memory), or the CUDA runtime.  Host code never follows such a pointer.
+// The memory that weights and activations live in.  Which device it is, the linker
+// decides: device_cpu.c (plain memory), or the CUDA runtime.  Host code never follows
+// such a pointer.
 //
 //     float *x = device_alloc(n * sizeof *x, "activations");
 //     device_upload(x, host, n * sizeof *x);

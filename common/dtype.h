@@ -4,7 +4,8 @@
 
 #include <stddef.h>
 
-// The first five are what a weight matrix may be held in (matmul.h); the rest occur in files only.
+// The first five are what a weight matrix may be held in (matmul.h); the rest occur in
+// files only.
 typedef enum {
     F32,
     F16,   // IEEE 754 half precision
@@ -27,7 +28,8 @@ typedef enum {
 
 // As in safetensors headers ("F32", "BF16", "I8", ...); INT4 is our own and in no file.
 const char *dtype_name(DType dtype);
-// As on the command line and in --json ("f32", "bf16", "int8", ...); for the first five only.
+// As on the command line and in --json ("f32", "bf16", "int8", ...); for the first five
+// only.
 const char *dtype_option(DType dtype);
 // The dtype with that name in a file, or DTYPES if there is none.
 DType dtype_named(const char *name);

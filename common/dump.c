@@ -1,4 +1,5 @@
-// A safetensors file: 8 bytes of header length (little endian), the header in JSON, the data.
+// A safetensors file: 8 bytes of header length (little endian), the header in JSON, the
+// data.
 #include "dump.h"
 #include "error.h"
 #include "memory.h"
@@ -40,15 +41,26 @@ Dump *dump_new(const char *path)
     return d;
 }
 
+// The place of that name, emptied, or a new one.
+static DumpTensor *place(Dump *d, const char *name)
+{
+    for (int i = 0; i < d->n; i++)
+        if (strcmp(d->list[i].name, name) == 0) {
+            free(d->list[i].data);
+            return &d->list[i];
+        }
+    d->list = memory_grow(d->list, (size_t)d->n + 1, sizeof *d->list, "the dump");
+    d->list[d->n].name = copy_text(name, "");
+    return &d->list[d->n++];
+}
+
 void dump_add(Dump *d, const char *name, DType dtype, int rank, const size_t *shape,
               const void *data)
 {
-    for (int i = 0; i < d->n; i++)
-        if (strcmp(d->list[i].name, name) == 0)
-            die("--dump: the tensor %s occurs twice; dump one pass only", name);
-    d->list = memory_grow(d->list, (size_t)d->n + 1, sizeof *d->list, "the dump");
-    DumpTensor *t = &d->list[d->n++];
-    *t = (DumpTensor){ copy_text(name, ""), dtype, rank, { 0 }, dtype_size(dtype), NULL };
+    DumpTensor *t = place(d, name);
+    t->dtype = dtype;
+    t->rank = rank;
+    t->bytes = dtype_size(dtype);
     for (int i = 0; i < rank; i++)
         t->bytes *= t->shape[i] = shape[i];
     t->data = memory_alloc(t->bytes, 1, name);

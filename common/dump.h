@@ -12,9 +12,11 @@ enum { DUMP_RANK = 4 };
 
 typedef struct Dump Dump;
 
-// Dies at once if the file cannot be written; nothing stands under `path` until dump_close.
+// Dies at once if the file cannot be written; nothing stands under `path` until
+// dump_close.
 Dump *dump_new(const char *path);
-// Copies the data.  A name may occur once (dies otherwise).
+// Copies the data.  A tensor of the same name is replaced: of many passes the last one
+// stays.
 void dump_add(Dump *d, const char *name, DType dtype, int rank, const size_t *shape,
               const void *data);
 // Writes the file under a temporary name, then renames it to `path`.

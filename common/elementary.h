@@ -1,11 +1,12 @@
-// exp, log and tanh in f32, the same bits on every machine and device: only +, -, * and fused
-// multiply-adds that are written out, so that the compiler may vectorise them and change nothing.
-// (libm's differ from version to version, and none of them is the GPU's.)
+// exp, log and tanh in f32, the same bits on every machine and device: only +, -, * and
+// fused multiply-adds that are written out, so that the compiler may vectorise them and
+// change nothing.  (libm's differ from version to version, and none of them is the
+// GPU's.)
 //
-// The polynomials are minimax fits of our own (Remez exchange, relative to the result); reduction
-// to a small interval as in W. J. Cody and W. Waite, "Software Manual for the Elementary
-// Functions", 1980.  Errors measured over all floats of the range, against double precision:
-// exp 1.1 ulp, log 1.0 ulp, tanh 1.8e-7 absolute.
+// The polynomials are minimax fits of our own (Remez exchange, relative to the result);
+// reduction to a small interval as in W. J. Cody and W. Waite, "Software Manual for the
+// Elementary Functions", 1980.  Errors measured over all floats of the range, against
+// double precision: exp 1.1 ulp, log 1.0 ulp, tanh 1.8e-7 absolute.
 #ifndef ELEMENTARY_H
 #define ELEMENTARY_H
 
@@ -54,7 +55,8 @@ static inline HOST_DEVICE float exp_f32(float x)
     return x > 88.72f ? INFINITY : result;
 }
 
-// Natural logarithm of a positive, finite, normal number (what our callers have; not checked).
+// Natural logarithm of a positive, finite, normal number (what our callers have; not
+// checked).
 static inline HOST_DEVICE float log_f32(float x)
 {
     uint32_t bits = bits_of_float(x);

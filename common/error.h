@@ -3,14 +3,15 @@
 //     if (!file)
 //         die("cannot read %s: %s; try: models/get gpt2", path, strerror(errno));
 //
-// A message says what is wrong, where (file, tensor, option), and what to do.  `assert` is for our
-// own mistakes only.
+// A message says what is wrong, where (file, tensor, option), and what to do.  `assert`
+// is for our own mistakes only.
 #ifndef ERROR_H
 #define ERROR_H
 
 #define ERROR_PRINTF(n) __attribute__((format(printf, n, n + 1)))
 
-// Prints "program: message" to stderr and ends the program with status 1.  Stdout is not touched.
+// Prints "program: message" to stderr and ends the program with status 1.  Stdout is not
+// touched.
 _Noreturn void die(const char *format, ...) ERROR_PRINTF(1);
 // Prints "program: note: message" to stderr and goes on.
 void note(const char *format, ...) ERROR_PRINTF(1);

@@ -12,7 +12,8 @@ typedef struct {
     size_t size;
 } File;
 
-// Opens `path` for reading.  Dies, saying why and adding `hint` (what to do; may be NULL).
+// Opens `path` for reading.  Dies, saying why and adding `hint` (what to do; may be
+// NULL).
 File file_open(const char *path, const char *hint);
 void file_close(File *f);
 // All that a stream (a pipe, stdin) has: *size bytes and a final 0, release with free().
@@ -24,8 +25,9 @@ bool file_exists(const char *path);
 bool file_is_directory(const char *path);
 // "dir/name", release with free().
 char *file_join(const char *dir, const char *name);
-// A path of the project (e.g. "models/tales"), whatever the working directory: looked for in the
-// folders above the running program.  NULL if it is not there.  Release with free().
+// A path of the project (e.g. "models/tales"), whatever the working directory: looked for
+// in the folders above the running program.  NULL if it is not there.  Release with
+// free().
 char *file_of_project(const char *relative);
 
 #endif

@@ -1,4 +1,5 @@
-// Numbers of 16 bits; see halves.h.  `_Float16` is the compiler's own half-precision type.
+// Numbers of 16 bits; see halves.h.  `_Float16` is the compiler's own half-precision
+// type.
 #include "halves.h"
 #include "elementary.h"
 #include "error.h"

@@ -1,5 +1,5 @@
-// Numbers of 16 bits, by the machine's own instructions where it has them.  (Chapter 1 decodes
-// them by hand; here they are plumbing.)
+// Numbers of 16 bits, by the machine's own instructions where it has them.  (Chapter 1
+// decodes them by hand; here they are plumbing.)
 #ifndef HALVES_H
 #define HALVES_H
 

@@ -1,4 +1,5 @@
-// --json: one object on stdout, written as it becomes known.  Commas are set where they belong.
+// --json: one object on stdout, written as it becomes known.  Commas are set where they
+// belong.
 //
 //     json_begin("{", NULL);
 //     json_int("parameters", n);

@@ -1,14 +1,15 @@
 // y = x W + b: the one operation that takes nearly all the time.
 //
-//     Matrix m = { "h.0.mlp.fc", BF16, C, 4 * C, device_alloc(matrix_bytes(BF16, C, 4 * C), "fc") };
+//     size_t bytes = matrix_bytes(BF16, C, 4 * C);
+//     Matrix m = { "h.0.mlp.c_fc", BF16, C, 4 * C, device_alloc(bytes, "weights") };
 //     matrix_pack(&m, data, F32, MATRIX_IN_OUT);
 //     matmul(y, x, &m, bias, T);                  // x [T, C] -> y [T, 4C]
 //
-// Each output is summed over k = 0, 1, ... with one accumulator, whatever the number of rows and of
-// threads: the result for a row depends on that row alone, bit for bit.
+// Each output is summed over k = 0, 1, ... with one accumulator, whatever the number of
+// rows and of threads: the result for a row depends on that row alone, bit for bit.
 //
-// Inside a parallel region (OpenMP) all threads call these functions together and share the work;
-// outside one thread does all of it.
+// Inside a parallel region (OpenMP) all threads call these functions together and share
+// the work; outside one thread does all of it.
 #ifndef MATMUL_H
 #define MATMUL_H
 
@@ -18,8 +19,7 @@ typedef struct {
     const char *name;  // as in the file; names the operation in traces
     DType dtype;       // of the packed weights: F32, F16, BF16
     int in, out;
-    void *
-        panels;  // device: [out / 16 rounded up][in][16], the panels' missing outputs zero
+    void *panels;  // device: [out / 16, rounded up][in][16]; missing outputs are 0
 } Matrix;
 
 typedef enum {

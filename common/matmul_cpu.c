@@ -1,8 +1,9 @@
 // y = x W + b on the CPU; see matmul.h.
 //
-// The weights lie in panels of 16 outputs: [in][16], so that one step of k loads the weights of 16
-// outputs as one vector.  A tile is ROWS rows of x against one panel: each weight that is loaded
-// serves ROWS rows, and each output has one accumulator, which sees k = 0, 1, 2, ...
+// The weights lie in panels of 16 outputs: [in][16], so that one step of k loads the
+// weights of 16 outputs as one vector.  A tile is ROWS rows of x against one panel: each
+// weight that is loaded serves ROWS rows, and each output has one accumulator, which sees
+// k = 0, 1, 2, ...
 #include "matmul.h"
 #include "device.h"
 #include "elementary.h"
@@ -81,8 +82,8 @@ void matrix_row(float *w, const Matrix *m, int row)
                          m->dtype, 1);
 }
 
-// acc[r] += x[r][0 .. n) times n rows of a panel.  `rows` is a constant where this is called; with
-// the loops over it unrolled, the accumulators stay in registers.
+// acc[r] += x[r][0 .. n) times n rows of a panel.  `rows` is a constant where this is
+// called; with the loops over it unrolled, the accumulators stay in registers.
 static inline __attribute__((always_inline)) void tile_step(float (*acc)[PANEL],
                                                             const float *x, int stride,
                                                             const float (*w)[PANEL],
@@ -107,8 +108,8 @@ static inline __attribute__((always_inline)) void tile_step(float (*acc)[PANEL],
             acc[r][j] = sum[r][j];
 }
 
-// `rows` rows of y against one panel.  Weights of 16 bits are widened DEPTH rows of the panel at a
-// time; that changes where they come from, not the order of the sum.
+// `rows` rows of y against one panel.  Weights of 16 bits are widened DEPTH rows of the
+// panel at a time; that changes where they come from, not the order of the sum.
 static void tile(float *y, const float *x, const Matrix *m, const float *bias, int panel,
                  int rows, int add)
 {

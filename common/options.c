@@ -68,8 +68,8 @@ void options_start(Options *o)
     if (!o->model && !(o->model = file_of_project("models/tales")))
         die("the default model models/tales is not there; give one with --model DIR");
     if (!file_exists(o->model))
-        die("no model at %s: %s; try --model models/tales, or fetch one with models/get gpt2",
-            o->model, strerror(errno));
+        die("no model at %s: %s; try --model models/tales, or models/get gpt2", o->model,
+            strerror(errno));
 #ifdef _OPENMP
     if (o->threads > 0)
         omp_set_num_threads(o->threads);
@@ -125,8 +125,8 @@ int *ids_read(const char *list, int V, int *n)
         errno = 0;
         long id = strtol(p, &end, 10);
         if (end == p || errno || (*end && *end != ','))
-            die("--ids: '%s' at character %ld is not a token id; give e.g. --ids 464,3290",
-                p, (long)(p - list) + 1);
+            die("--ids: '%s' at character %ld is no token id; try --ids 464,3290", p,
+                (long)(p - list) + 1);
         if (id < 0 || id >= V)
             die("--ids: %ld is not a token of this model; ids are 0 to %d", id, V - 1);
         ids[*n] = (int)id;

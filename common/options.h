@@ -1,5 +1,5 @@
-// The options that stages share, by args.h, and what follows from them: the model's directory, the
-// prompt, the threads.
+// The options that stages share, by args.h, and what follows from them: the model's
+// directory, the prompt, the threads.
 #ifndef OPTIONS_H
 #define OPTIONS_H
 
@@ -35,18 +35,20 @@ void options_compute(Args *a, Options *o);  // -d -t --ids --dump
 void options_kernels(Args *a, Options *o);  // --kernel --list-kernels --profile --dry-run
 void options_seed(Args *a, Options *o);     // --seed
 
-// After args_parse: finds the default model whatever the working directory (dies if there is none),
-// sets the number of threads, and opens the files of --dump and --profile.
+// After args_parse: finds the default model whatever the working directory (dies if there
+// is none), sets the number of threads, and opens the files of --dump and --profile.
 void options_start(Options *o);
-// The prompt: the argument, or -f FILE, or stdin if that is a pipe or a file.  Not read when --ids
-// is given.  One final newline is dropped; an empty text means none.  Release with prompt_free.
+// The prompt: the argument, or -f FILE, or stdin if that is a pipe or a file.  Not read
+// when --ids is given.  One final newline is dropped; an empty text means none.  Release
+// with prompt_free.
 Prompt prompt_read(const Options *o);
 void prompt_free(Prompt *p);
-// The list of --ids: *n numbers from 0 to V - 1, release with free().  Dies on anything else.
+// The list of --ids: *n numbers from 0 to V - 1, release with free().  Dies on anything
+// else.
 int *ids_read(const char *list, int V, int *n);
 
-// --kernel OP=NAME.  `names`: the kernels of operation `op`, best first, NULL at the end; returns the
-// number of the chosen one.
+// --kernel OP=NAME.  `names`: the kernels of operation `op`, best first, NULL at the end;
+// returns the number of the chosen one.
 int kernel_choice(const char *op, const char *const *names);
 
 typedef struct {
@@ -54,7 +56,8 @@ typedef struct {
     const char *const *names;
 } KernelTable;
 
-// Checks --kernel against the tables (op NULL at the end); --list-kernels prints them and exits.
+// Checks --kernel against the tables (op NULL at the end); --list-kernels prints them and
+// exits.
 void kernels_start(const Options *o, const KernelTable *tables);
 
 #endif

@@ -1,9 +1,10 @@
-// Random numbers that are a function of their key, not of what was drawn before: Philox 4x32-10
-// (J. Salmon, M. Moraes, R. Dror, D. Shaw, "Parallel Random Numbers: As Easy as 1, 2, 3", 2011).
-// The same numbers on every device and in any order, so that a text depends on its seed alone.
+// Random numbers that are a function of their key, not of what was drawn before: Philox
+// 4x32-10 (J. Salmon, M. Moraes, R. Dror, D. Shaw, "Parallel Random Numbers: As Easy as
+// 1, 2, 3", 2011).  The same numbers on every device and in any order, so that a text
+// depends on its seed alone.
 //
-//     RandomKey key = { .seed = 7, .sample = 0, .position = 12, .purpose = RANDOM_SAMPLE };
-//     RandomFour r = random_four(key, 0);   // four 32-bit numbers; index 1 has the next four
+//     RandomKey key = { .seed = 7, .position = 12, .purpose = RANDOM_SAMPLE };
+//     RandomFour r = random_four(key, 0);   // four numbers; index 1 has the next four
 //     float u = random_uniform(r.v[0]);     // 0 < u < 1
 #ifndef RANDOM_H
 #define RANDOM_H
@@ -29,7 +30,8 @@ typedef struct {
     uint32_t v[4];
 } RandomFour;
 
-// Ten rounds: two products of 32 x 32 bits each, their halves swapped and mixed with the key.
+// Ten rounds: two products of 32 x 32 bits each, their halves swapped and mixed with the
+// key.
 static inline HOST_DEVICE RandomFour random_philox(RandomFour c, uint32_t k0, uint32_t k1)
 {
     for (int round = 0; round < 10; round++) {
@@ -49,15 +51,15 @@ static inline HOST_DEVICE RandomFour random_four(RandomKey key, uint32_t index)
     return random_philox(counter, (uint32_t)key.seed, (uint32_t)(key.seed >> 32));
 }
 
-// Uniform in (0, 1): the middle of one of 2^23 equal steps, so that neither end is reached and the
-// value is exact in f32.
+// Uniform in (0, 1): the middle of one of 2^23 equal steps, so that neither end is
+// reached and the value is exact in f32.
 static inline HOST_DEVICE float random_uniform(uint32_t bits)
 {
     return ((float)(bits >> 9) + 0.5f) * 0x1p-23f;
 }
 
-// Standard Gumbel noise: the token with the greatest logit + noise is a draw from the softmax of
-// the logits (E. J. Gumbel, 1954).
+// Standard Gumbel noise: the token with the greatest logit + noise is a draw from the
+// softmax of the logits (E. J. Gumbel, 1954).
 static inline HOST_DEVICE float random_gumbel(uint32_t bits)
 {
     return -log_f32(-log_f32(random_uniform(bits)));

@@ -99,7 +99,8 @@ void terminal_progress_end(void)
         fprintf(stderr, "\r\033[K");
 }
 
-// One cell, two columns wide: a shade of blue to yellow, or a letter of a ramp without colour.
+// One cell, two columns wide: a shade of blue to yellow, or a letter of a ramp without
+// colour.
 static void cell(float value, float low, float high)
 {
     static const int ramp[] = { 17, 18,  19,  25,  31,  37,  42,

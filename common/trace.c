@@ -93,12 +93,12 @@ static void write_profile(double end)
     for (size_t i = 0; i < trace.n; i++) {
         const Event *e = &trace.events[i];
         double stop = i + 1 < trace.n ? e[1].start : end, start = trace.events[0].start;
-        fprintf(
-            file,
-            "%s\n{\"name\":\"%s\",\"ph\":\"X\",\"pid\":0,\"tid\":0,\"ts\":%.3f,\"dur\":%.3f,"
-            "\"args\":{\"bytes\":%.0f,\"flops\":%.0f}}",
-            i ? "," : "", e->name, (e->start - start) * 1e6, (stop - e->start) * 1e6,
-            e->bytes, e->flops);
+        fprintf(file,
+                "%s\n{\"name\":\"%s\",\"ph\":\"X\",\"pid\":0,\"tid\":0,"
+                "\"ts\":%.3f,\"dur\":%.3f,"
+                "\"args\":{\"bytes\":%.0f,\"flops\":%.0f}}",
+                i ? "," : "", e->name, (e->start - start) * 1e6, (stop - e->start) * 1e6,
+                e->bytes, e->flops);
     }
     fprintf(file, "\n]\n");
     if (fclose(file) != 0)

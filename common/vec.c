@@ -1,6 +1,7 @@
-// Loops over floats; see vec.h.  A sum is kept as 16 partial sums: number i takes elements i,
-// i + 16, i + 32, ...; they are added in pairs at the end.  The last, incomplete 16 take the same
-// road, filled up with zeros: an element must not be summed otherwise because it is near the end.
+// Loops over floats; see vec.h.  A sum is kept as 16 partial sums: number i takes
+// elements i, i + 16, i + 32, ...; they are added in pairs at the end.  The last,
+// incomplete 16 take the same road, filled up with zeros: an element must not be summed
+// otherwise because it is near the end.
 #include "vec.h"
 #include "elementary.h"
 #include "halves.h"

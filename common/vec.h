@@ -1,5 +1,5 @@
-// A few loops over contiguous floats.  Each has one fixed order of summation, whatever the width
-// of the machine's vectors, and the compiler vectorises them.
+// A few loops over contiguous floats.  Each has one fixed order of summation, whatever
+// the width of the machine's vectors, and the compiler vectorises them.
 #ifndef VEC_H
 #define VEC_H
 

@@ -1,0 +1,47 @@
+// One pass through the model: its rows and its activations.  A row is a token to be
+// computed.
+//
+//     State s;
+//     state_init(&s, &config, 512, 1);
+//     state_clear(&s);
+//     state_row(&s, 464, 0);        // token 464 at position 0
+//     state_row(&s, 3290, 1);
+//     state_want(&s, 1);            // the logits of that row
+//     state_upload(&s);
+//     model_forward(&model, &s);
+#ifndef STATE_H
+#define STATE_H
+
+#include "config.h"
+
+typedef struct {
+    Config config;
+    int max_rows;    // R: room for so many rows
+    int max_wanted;  // room for the logits of so many
+    int T;           // rows in this pass
+    int W;           // rows whose logits are wanted
+    void *host, *device;
+    int *row_ids;   // [R] host, until state_upload
+    int *row_pos;   // [R] host
+    int *row_want;  // [max_wanted] host
+    int *ids;       // [R] token of each row; device memory from here on
+    int *pos;       // [R] its position, 0 to n_ctx - 1
+    float *x;       // [R, C] the residual stream
+    float *norm;    // [R, C] x, normalised
+    float *qkv;     // [R, 3C] query, key and value of each row
+    float *mix;     // [R, C] what the heads read, side by side
+    float *hidden;  // [R, n_inner]
+    int *want;      // [max_wanted] which rows
+    float *last;    // [max_wanted, C] their x, normalised
+    float *logits;  // [max_wanted, V]
+} State;
+
+// One allocation on the host and one on the device; release with state_free.
+void state_init(State *s, const Config *config, int max_rows, int max_wanted);
+void state_free(State *s);
+void state_clear(State *s);                 // no rows
+void state_row(State *s, int id, int pos);  // adds a row
+void state_want(State *s, int row);         // the logits of that row
+void state_upload(State *s);                // what was added, to the device
+
+#endif
