@@ -72,6 +72,12 @@ void args_text(Args *a, const char *name, char letter, const char **target,
     *target = initial;
 }
 
+void args_list(Args *a, const char *name, char letter, ArgList *target, const char *help)
+{
+    add(a, ARG_LIST, name, letter, target, help);
+    target->n = 0;
+}
+
 void args_choice(Args *a, const char *name, char letter, int *target, int initial,
                  const char *const *choices, const char *help)
 {
@@ -154,6 +160,15 @@ static void set_choice(const Arg *arg, const char *value, const char *where)
         list);
 }
 
+static void set_list(const Arg *arg, const char *value, const char *where)
+{
+    ArgList *list = arg->target;
+    if (list->n == ARGS_LIST)
+        die("%s--%.*s: more than %d of them", where, name_length(arg), arg->name,
+            ARGS_LIST);
+    list->items[list->n++] = value;
+}
+
 static void set(Arg *arg, const char *value, const char *where)
 {
     arg->given = true;
@@ -163,6 +178,9 @@ static void set(Arg *arg, const char *value, const char *where)
         break;
     case ARG_TEXT:
         *(const char **)arg->target = value;
+        break;
+    case ARG_LIST:
+        set_list(arg, value, where);
         break;
     case ARG_SEED:
         set_seed(arg, value, where);

@@ -16,7 +16,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-enum { ARGS_MAX = 96 };
+enum { ARGS_MAX = 96, ARGS_LIST = 16 };
 
 typedef enum {
     ARG_FLAG,
@@ -24,9 +24,16 @@ typedef enum {
     ARG_SEED,
     ARG_FLOAT,
     ARG_TEXT,
+    ARG_LIST,
     ARG_CHOICE,
     ARG_GROUP
 } ArgKind;
+
+// An option that may be given several times.
+typedef struct {
+    const char *items[ARGS_LIST];
+    int n;
+} ArgList;
 
 typedef struct {
     ArgKind kind;
@@ -59,6 +66,7 @@ void args_float(Args *a, const char *name, char letter, float *target, float ini
                 float least, float greatest, const char *help);
 void args_text(Args *a, const char *name, char letter, const char **target,
                const char *initial, const char *help);
+void args_list(Args *a, const char *name, char letter, ArgList *target, const char *help);
 // *target is the number of the name in `choices`; -1 as `initial`: none.
 void args_choice(Args *a, const char *name, char letter, int *target, int initial,
                  const char *const *choices, const char *help);

@@ -99,7 +99,7 @@ Prompt prompt_read(const Options *o)
         p.text = strdup(o->argument);
     } else if (o->prompt_file) {
         p.text = file_read(o->prompt_file, &p.n);
-    } else if (fstat(STDIN_FILENO, &in) == 0 &&
+    } else if (!o->keep_stdin && fstat(STDIN_FILENO, &in) == 0 &&
                (S_ISFIFO(in.st_mode) || S_ISREG(in.st_mode))) {
         p.text = file_read_stream(stdin, &p.n);
     }

@@ -13,6 +13,7 @@ typedef struct {
     bool json, quiet, verbose;
     // options_prompt: 02 on
     const char *argument, *prompt_file;
+    bool keep_stdin;  // set by the program: stdin is for something else than the prompt
     // options_compute: 03 on
     int dtype;  // a DType, or -1: the file's own
     int threads;

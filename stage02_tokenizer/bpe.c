@@ -136,8 +136,7 @@ size_t bpe_join(const Bpe *b, BpeScratch *s, int *ids, size_t n)
         uint64_t least = heap_pop(s);
         size_t at = (size_t)(least & UINT32_MAX);
         const Merge *m = s->merge[at];
-        if (m &&
-            (uint64_t)m->rank == least >> 32)  // else one of the two has joined meanwhile
+        if (m && (uint64_t)m->rank == least >> 32)  // else the pair has gone meanwhile
             join(b, s, ids, n, at);
     }
     for (size_t i = 0; i < n; i = s->next[i])

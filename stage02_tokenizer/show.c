@@ -163,8 +163,8 @@ void show_trace(const Tokenizer *t, const char *text, size_t bytes)
             print_piece(t, text + piece, next - piece);
         }
         if (special) {
-            printf("%s%s%s\n  the special token %d: no merges\n", ink(BOLD), name,
-                   ink(PLAIN), t->special);
+            printf("%s%.*s%s\n  the special token %d: no merges\n", ink(BOLD),
+                   (int)name_n, name, ink(PLAIN), t->special);
             next = end + name_n;
         }
     }

@@ -233,8 +233,7 @@ int *tokenizer_encode(const Tokenizer *t, const char *text, size_t bytes, int *n
     size_t count = 0, at = 0, length = 0;
     if (bytes > INT_MAX)
         die("a text of %zu bytes is too long; the limit is %d", bytes, INT_MAX);
-    int *ids = memory_grow(NULL, bytes + 1, sizeof *ids,
-                           "the tokens");  // a token a byte at most
+    int *ids = memory_grow(NULL, bytes + 1, sizeof *ids, "the tokens");  // at most
     const char *name = t->special >= 0 ? tokenizer_bytes(t, t->special, &length) : NULL;
     BpeScratch scratch = { 0 };
     while (at < bytes) {
@@ -282,8 +281,7 @@ static size_t unfinished(const char *text, size_t n)
     for (size_t back = 1; back <= 3 && back <= n; back++) {
         unsigned char c = (unsigned char)text[n - back];
         size_t length = c < 0xc2 || c > 0xf4 ? 1 : c < 0xe0 ? 2 : c < 0xf0 ? 3 : 4;
-        if (c < 0x80 ||
-            c >= 0xc0)  // the first byte of a character, if not of a further one
+        if (c < 0x80 || c >= 0xc0)  // here a character begins
             return back < length ? back : 0;
     }
     return 0;
@@ -291,8 +289,8 @@ static size_t unfinished(const char *text, size_t n)
 
 void textstream_init(TextStream *s, const Tokenizer *t)
 {
-    *s =
-        (TextStream){ .tokenizer = t, .text = memory_alloc(t->longest + 4, 1, "a text") };
+    *s = (TextStream){ .tokenizer = t };
+    s->text = memory_alloc(t->longest + 4, 1, "a text");
 }
 
 void textstream_free(TextStream *s)

@@ -7,6 +7,7 @@ static const char *const examples[] = {
     "stage07/run \"Once upon a time\"",
     "stage07/run -n 200 --temperature 0.8 --top-k 40 --seed 7 \"The old king\"",
     "echo \"Once upon a time\" | stage07/run --temperature 0 --json",
+    "stage07/run --interactive -n 40 --stop .",
     NULL,
 };
 
@@ -30,8 +31,9 @@ int main(int argc, char **argv)
     args_parse(&a, argc, argv);
     kernels_start(&o, kernels);
     options_start(&o);
-    so.sampling.seed = o.seed;
-    input_open(&in, &o, "Once upon a time there was a");
+    so.generate.sampling.seed = o.seed;
+    o.keep_stdin = so.interactive;
+    input_open(&in, &o, so.interactive ? "" : "Once upon a time there was a");
     show(&in, &so);
     input_close(&in);
     trace_end();

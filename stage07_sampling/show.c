@@ -1,53 +1,43 @@
 // The exhibit of stage 7: a text, streamed as the model writes it.
 #include "show.h"
+#include "chat.h"
 #include "device.h"
-#include "generate.h"
+#include "error.h"
 #include "jsonout.h"
+#include "memory.h"
 #include "terminal.h"
-#include <limits.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
+enum { SAMPLES_MAX = 1024 };
+
 void show_options(Args *a, ShowOptions *so)
 {
+    generate_options(a, &so->generate);
     args_group(a, "Stage 07");
-    args_int(a, "tokens=N", 'n', &so->n_new, 100, 0, 1 << 24, "new tokens at most");
-    args_int(a, "samples=N", 0, &so->samples, 1, 1, 1 << 20,
-             "so many continuations of one prompt");
-    sampling_options(a, &so->sampling);
+    args_int(a, "samples=N", 0, &so->samples, 1, 1, SAMPLES_MAX, "so many continuations");
+    args_flag(a, "interactive", 'i', &so->interactive, "write in turns with the model");
 }
 
-// Where new tokens go as they come: to the terminal, a whole character at a time.
-typedef struct {
-    const Input *in;
-    TextStream stream;
-} Printer;
-
-static void print_token(void *to, int id)
+static void print_text(void *to, const char *text, size_t n)
 {
-    Printer *p = to;
-    size_t n;
-    if (!p->in->has_text) {
-        printf("%d ", id);
-    } else {
-        const char *text = textstream_push(&p->stream, id, &n);
-        fwrite(text, 1, n, stdout);
-    }
+    (void)to;
+    fwrite(text, 1, n, stdout);
     fflush(stdout);
 }
 
 static void print_prompt(const Input *in)
 {
     size_t n;
-    if (in->has_text) {
-        char *text = tokenizer_decode(&in->tokenizer, in->ids, in->n, &n);
-        printf("%s", ink(BOLD));
-        fwrite(text, 1, n, stdout);
-        printf("%s", ink(PLAIN));
-        free(text);
-    }
+    if (!in->has_text)
+        return;
+    char *text = tokenizer_decode(&in->tokenizer, in->ids, in->n, &n);
+    printf("%s", ink(BOLD));
+    fwrite(text, 1, n, stdout);
+    printf("%s", ink(PLAIN));
     fflush(stdout);
+    free(text);
 }
 
 // New tokens a second, the first one apart: what it took to come also depends on the
@@ -58,20 +48,15 @@ static double decode_rate(const Sequence *q)
     return n > 0 ? n / (q->t_last - q->t_first) : 0;
 }
 
-static void print_json(const Input *in, const Sequence *q)
+static void print_json(const Sequence *q)
 {
-    int n_new = q->n - q->n_prompt, n_text = n_new - (q->finish == EOS);
     json_begin("{", NULL);
     json_ints("prompt_ids", q->ids, q->n_prompt);
-    json_ints("ids", q->ids + q->n_prompt, n_new);
-    if (in->has_text) {
-        size_t n;
-        char *text = tokenizer_decode(&in->tokenizer, q->ids + q->n_prompt, n_text, &n);
-        json_text("text", text, n);
-        free(text);
-    } else {
+    json_ints("ids", q->ids + q->n_prompt, q->n - q->n_prompt);
+    if (q->tokenizer)
+        json_text("text", q->stops.text, q->stops.n);
+    else
         json_null("text");
-    }
     json_text("finish", sequence_finish(q), strlen(sequence_finish(q)));
     json_float("ttft_ms", 1e3 * (q->t_first - q->t_start));
     json_float("prefill_tok_s", q->n_prompt / (q->t_first - q->t_start));
@@ -88,56 +73,76 @@ static void print_summary(const Input *in, const Sequence *q)
            dtype_option(in->dtype), in->options->threads, ink(PLAIN));
 }
 
-// A text that goes to the terminal as it grows.
-static void print_stream(const Model *m, State *s, const Input *in, Sequence *q)
-{
-    Printer p = { .in = in };
-    size_t n = 0;
-    if (in->has_text)
-        textstream_init(&p.stream, &in->tokenizer);
-    q->emit = print_token;
-    q->to = &p;
-    generate(m, s, q);
-    if (in->has_text) {
-        const char *rest = textstream_end(&p.stream, &n);
-        fwrite(rest, 1, n, stdout);
-        textstream_free(&p.stream);
-    }
-}
-
-static void show_sample(const Model *m, State *s, const Input *in, const ShowOptions *so,
-                        int sample)
+static void show_text(const Model *m, State *s, const Input *in, const ShowOptions *so,
+                      Sequence *q)
 {
     const Options *o = in->options;
-    Sequence q;
-    sequence_init(&q, in->ids, in->n, so->n_new, &so->sampling, &in->config, sample);
-    if (o->json) {
-        generate(m, s, &q);
-        print_json(in, &q);
-    } else {
+    if (!o->json) {
         if (so->samples > 1 && !o->quiet)
-            printf("%s%s--- sample %d%s\n", sample ? "\n" : "", ink(CYAN), sample,
-                   ink(PLAIN));
+            printf("%s--- sample %d%s\n", ink(CYAN), q->sampler.sample, ink(PLAIN));
         if (!o->quiet)
             print_prompt(in);
-        print_stream(m, s, in, &q);
-        if (!o->quiet)
-            print_summary(in, &q);
-        else
-            printf("\n");
+        q->emit = print_text;
     }
-    sequence_free(&q);
+    generate(m, s, q);
+    if (o->json)
+        print_json(q);
+    else if (o->quiet)
+        printf("\n");
+    else
+        print_summary(in, q);
+}
+
+static void show_texts(const Model *m, State *s, const Input *in, const ShowOptions *so)
+{
+    Sequence *q = memory_alloc((size_t)so->samples, sizeof *q, "samples");
+    for (int i = 0; i < so->samples; i++)
+        sequence_init(&q[i], &so->generate, in->ids, in->n,
+                      in->has_text ? &in->tokenizer : NULL, &in->config, i);
+    if (so->generate.n_new > 0)
+        generate_first(m, s, q, so->samples);
+    for (int i = 0; i < so->samples; i++) {
+        show_text(m, s, in, so, &q[i]);
+        sequence_free(&q[i]);
+    }
+    free(q);
+}
+
+typedef struct {
+    const Model *m;
+    State *s;
+} Machine;
+
+static void write_on(void *to, Sequence *q)
+{
+    const Machine *machine = to;
+    generate(machine->m, machine->s, q);
+}
+
+static void check(const Input *in, const ShowOptions *so)
+{
+    if (!in->has_text && (so->generate.stop.n > 0 || so->interactive))
+        die("--stop and --interactive need vocab.json and merges.txt beside the weights");
+    for (int i = 0; i < so->generate.stop.n; i++)
+        if (!*so->generate.stop.items[i])
+            die("--stop: an empty text would end every text at once");
+    if (so->interactive && (in->options->json || so->samples > 1 || in->options->ids))
+        die("--interactive is one text: leave out --json, --samples and --ids");
 }
 
 void show(Input *in, const ShowOptions *so)
 {
     Model m = { 0 };
     State s;
-    int longest = in->n + so->n_new;
+    int longest = in->n + so->generate.n_new;
+    check(in, so);
     model_load(&m, &in->weights, &in->config, in->dtype);
-    state_init(&s, &in->config, longest < in->config.T ? longest : in->config.T, 1);
-    for (int i = 0; i < so->samples; i++)
-        show_sample(&m, &s, in, so, i);
+    state_init(&s, &in->config,
+               so->interactive || longest > in->config.T ? in->config.T : longest, 1);
+    if (so->interactive)
+        chat(in, &so->generate, write_on, &(Machine){ &m, &s });
+    else
+        show_texts(&m, &s, in, so);
     state_free(&s);
     model_free(&m);
 }

@@ -2,13 +2,13 @@
 #ifndef SHOW_H
 #define SHOW_H
 
+#include "generate.h"
 #include "input.h"
-#include "sampling.h"
 
 typedef struct {
-    int n_new;    // tokens to write
     int samples;  // how many continuations
-    SamplingParams sampling;
+    bool interactive;
+    GenerateOptions generate;
 } ShowOptions;
 
 void show_options(Args *a, ShowOptions *so);

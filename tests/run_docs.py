@@ -1,16 +1,16 @@
 #!/usr/bin/env python3
 """Do the commands in the pages print what the pages show?
 
-    python3 tests/run_docs.py               README.md and docs/*.md; status 1 if one does not
-    python3 tests/run_docs.py docs/04*.md   these pages alone
-    python3 tests/run_docs.py --update      writes what the commands print into the pages
-    python3 tests/run_docs.py --list        the commands; runs none of them
+    python3 tests/run_docs.py              README.md and docs/*.md; status 1 if not
+    python3 tests/run_docs.py docs/04*.md  these pages alone
+    python3 tests/run_docs.py --update     writes what the commands print into the pages
+    python3 tests/run_docs.py --list       the commands; runs none of them
 
 A comment on the line before a code fence says what the fence shows:
 
-    <!-- run: COMMAND -->   what sh -c COMMAND prints in the tree's root: stdout and stderr,
-                            without a terminal and without input
-    <!-- sample: ... -->    nothing is run: numbers that vary, such as times
+    <!-- run: COMMAND -->  what sh -c COMMAND prints in the tree's root: stdout and
+                           stderr, without a terminal and without input
+    <!-- sample: ... -->   nothing is run: numbers that vary, such as times
 
 If the fence begins with the line `$ COMMAND`, for the reader, it must be that command.  A
 line `...` in the fence stands for any lines (so does `| head -20` in the command).  White
@@ -45,7 +45,7 @@ class Run:
         self.rows = len(fence.lines)
         self.shown = tidy(fence.lines)
         self.prompt = ["$ " + self.command.removesuffix(EXPECTED)]
-        self.prompted = bool(self.shown) and self.shown[0].startswith("$ ")
+        self.prompted = "".join(self.shown[:1] + [" "]).startswith("$ ")
 
     def matches(self, printed):
         return matches(self.shown, self.prompt * self.prompted + printed)
@@ -163,7 +163,7 @@ def check_page(name, runs, results, root, update):
     if renewed:
         write(root / name, renewed)
     news = f", {len(renewed)} rewritten" if renewed else ""
-    print(f"{name}: {len(runs)} command{'s'[:len(runs) != 1]}{news}", flush=True)
+    print(f"{name}: {len(runs)} commands{news}", flush=True)
 
 
 def pages(root, wanted):

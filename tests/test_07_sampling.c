@@ -1,5 +1,6 @@
 // Stage 07: the sampler's distribution, its filters, the loop.
 #include "generate.h"
+#include "penalties.h"
 #include "reference.h"
 #include <omp.h>
 
@@ -9,13 +10,14 @@ enum { V = 12 };
 static const float logits[V] = { 0.5f,  -1,   2,     1.5f, 0,  -3,
                                  0.25f, 1.5f, -0.5f, 1,    -2, 0.75f };
 
-static Sampler sampler(float temperature, int top_k, float top_p)
+static const SamplingParams plain = {
+    .temperature = 1, .top_p = 1, .repetition = 1, .seed = 42
+};
+
+static Sampler sampler(SamplingParams p)
 {
     Sampler sp;
-    SamplingParams p = {
-        .temperature = temperature, .top_k = top_k, .top_p = top_p, .seed = 42
-    };
-    sampling_init(&sp, &p, V, 0);
+    sampling_init(&sp, &p, V, 64, 0);
     return sp;
 }
 
@@ -28,17 +30,19 @@ static int draw(const Sampler *sp, const float *from, int index)
 
 // The distribution by its definition, in double precision, with nothing shared with sampling.c:
 // a token is kept by top-k if fewer than k come before it, by top-p if those before it have less
-// than p of what top-k left.
-static void define(double *probs, float temperature, int top_k, float top_p)
+// than p of what top-k left, by min-p if it has that part of the greatest.
+static void define(double *probs, const SamplingParams *p)
 {
-    double e[V], kept[V], total = 0, sum = 0;
-    for (int i = 0; i < V; i++)
-        e[i] = exp((double)(logits[i] / temperature));
+    double e[V], kept[V], total = 0, sum = 0, max = 0;
+    for (int i = 0; i < V; i++) {
+        e[i] = exp((double)(logits[i] / p->temperature));
+        max = e[i] > max ? e[i] : max;
+    }
     for (int i = 0; i < V; i++) {
         int before = 0;
         for (int j = 0; j < V; j++)
             before += e[j] > e[i] || (e[j] == e[i] && j < i);
-        kept[i] = top_k && before >= top_k ? 0 : e[i];
+        kept[i] = p->top_k && before >= p->top_k ? 0 : e[i];
         total += kept[i];
     }
     for (int i = 0; i < V; i++) {
@@ -46,62 +50,127 @@ static void define(double *probs, float temperature, int top_k, float top_p)
         for (int j = 0; j < V; j++)
             if (kept[j] > kept[i] || (kept[j] == kept[i] && j < i))
                 mass += kept[j] / total;
-        probs[i] = mass < (double)top_p ? kept[i] : 0;
+        probs[i] =
+            mass < (double)p->top_p && e[i] >= (double)p->min_p * max ? kept[i] : 0;
         sum += probs[i];
     }
     for (int i = 0; i < V; i++)
         probs[i] /= sum;
 }
 
-// Pearson's chi-square of 20,000 draws.  The limit is the 99.99 % point for up to 11 degrees of
-// freedom; the draws are keyed, so the test gives the same result every time.
-static void check_distribution(float temperature, int top_k, float top_p)
+// Pearson's chi-square of 20,000 draws.  The limit is the 99.99 % point for 11 degrees of freedom;
+// the draws are keyed, so the test gives the same result every time.
+static void check_distribution(SamplingParams p)
 {
     enum { DRAWS = 20000 };
-    Sampler sp = sampler(temperature, top_k, top_p);
+    static const char *const names[] = { "gumbel", "sort", "pivot" };
+    Sampler sp = sampler(p);
     double probs[V], chi = 0;
     float ours[V];
-    int count[V] = { 0 };
-    define(probs, temperature, top_k, top_p);
-    sampling_probs(&sp, logits, ours);
-    for (int i = 0; i < DRAWS; i++)
-        count[draw(&sp, logits, i)]++;
-    for (int i = 0; i < V; i++) {
-        cr_expect(fabs((double)ours[i] - probs[i]) < 1e-6,
-                  "T %g k %d p %g: probs[%d] is %g, not %g", (double)temperature, top_k,
-                  (double)top_p, i, (double)ours[i], probs[i]);
-        if (probs[i] == 0)
-            cr_expect(count[i] == 0, "T %g k %d p %g: token %d was drawn",
-                      (double)temperature, top_k, (double)top_p, i);
-        else
-            chi += (count[i] - probs[i] * DRAWS) * (count[i] - probs[i] * DRAWS) /
-                   (probs[i] * DRAWS);
+    int count[V] = { 0 }, zero = 0;
+    char what[100];
+    snprintf(what, sizeof what, "%s T %g k %d p %g min-p %g", names[p.kind],
+             (double)p.temperature, p.top_k, (double)p.top_p, (double)p.min_p);
+    define(probs, &p);
+    sampling_probs(&sp, logits, &zero, ours);
+    for (int i = 0; i < DRAWS; i++) {
+        sp.params.seed = (uint64_t)i;  // the text is empty: index 0 each time
+        count[draw(&sp, logits, 0)]++;
     }
-    cr_expect(chi < 37.4, "T %g k %d p %g: chi-square %g", (double)temperature, top_k,
-              (double)top_p, chi);
+    for (int i = 0; i < V; i++) {
+        cr_expect(fabs((double)ours[i] - probs[i]) < 1e-6, "%s: probs[%d] is %g, not %g",
+                  what, i, (double)ours[i], probs[i]);
+        if (probs[i] == 0)
+            cr_expect(count[i] == 0, "%s: token %d was drawn", what, i);
+        else
+            chi += pow(count[i] - probs[i] * DRAWS, 2) / (probs[i] * DRAWS);
+    }
+    cr_expect(chi < 37.4, "%s: chi-square %g", what, chi);
     sampling_free(&sp);
 }
 
-Test(sampling, draws_from_its_distribution)
+static void check_sampler(int kind)
 {
-    float temperatures[] = { 0.5f, 1, 2 }, ps[] = { 1, 0.9f, 0.5f, 0.05f };
+    float temperatures[] = { 0.5f, 1, 2 }, ps[] = { 1, 0.9f, 0.5f, 0.05f },
+          least[] = { 0, 0.3f };
     int ks[] = { 0, 1, 3, 4, 100 };
-    for (int t = 0; t < 3; t++)
-        for (int k = 0; k < 5; k++)
-            for (int p = 0; p < 4; p++)
-                check_distribution(temperatures[t], ks[k], ps[p]);
+    for (int i = 0; i < 3 * 5 * 4 * 2; i++) {
+        SamplingParams p = plain;
+        p.kind = kind;
+        p.temperature = temperatures[i % 3];
+        p.top_k = ks[i / 3 % 5];
+        p.top_p = ps[i / 15 % 4];
+        p.min_p = least[i / 60];
+        check_distribution(p);
+    }
+}
+
+Test(sampling, gumbel_draws_from_the_distribution)
+{
+    check_sampler(GUMBEL);
+}
+
+Test(sampling, sort_draws_from_the_distribution)
+{
+    check_sampler(SORT);
+}
+
+Test(sampling, pivot_draws_from_the_distribution)
+{
+    check_sampler(PIVOT);
+}
+
+// Of 5,000 logits top-p sorts only as many as it needs; top-k selects.  Against a full sort.
+Test(sampling, filters_of_a_large_vocabulary)
+{
+    enum { N = 5000 };
+    static float many[N], probs[N], want[N];
+    int zero = 0;
+    fill(many, N, 7);
+    for (int i = 0; i < N; i++)
+        many[i] = many[i] * 3 + (float)(i % 7 == 0);  // spread; ties are unlikely
+    for (int k = 0; k <= 300; k += 100)
+        for (int percent = 10; percent <= 100; percent += 30) {
+            SamplingParams p = plain;
+            p.top_k = k;
+            p.top_p = (float)percent / 100;
+            Sampler sp;
+            sampling_init(&sp, &p, N, 1, 0);
+            sampling_probs(&sp, many, &zero, probs);
+            double total = 0, kept = 0, mass = 0;
+            for (int i = 0; i < N; i++) {
+                int before = 0;
+                for (int j = 0; k && j < N; j++)
+                    before += many[j] > many[i];
+                want[i] = k && before >= k ? 0 : expf(many[i]);
+                total += (double)want[i];
+                kept += probs[i] > 0;
+            }
+            for (int i = 0; i < N;
+                 i++) {  // what is kept has at least p, and without its last less
+                mass += probs[i] > 0 ? (double)want[i] / total : 0;
+                cr_assert(probs[i] == 0 || want[i] > 0);
+            }
+            cr_expect(mass >= (double)p.top_p - 1e-5, "k %d p %d: mass %g", k, percent,
+                      mass);
+            cr_expect(percent == 100 || mass < (double)p.top_p + 0.01 + 1 / kept,
+                      "k %d p %d: mass %g", k, percent, mass);
+            cr_expect(percent < 100 || kept == (k ? k : N));
+            sampling_free(&sp);
+        }
 }
 
 Test(sampling, greedy_takes_the_greatest)
 {
-    Sampler sp = sampler(0, 0, 1), one = sampler(1, 1, 1);
+    SamplingParams cold = plain, first = plain;
+    cold.temperature = 0;
+    first.top_k = 1;
+    Sampler sp = sampler(cold), one = sampler(first);
     float equal[V] = { 0 };
     equal[5] = equal[9] = 1;  // of equal ones the lower id
-    for (int i = 0; i < 100; i++) {
-        cr_expect(draw(&sp, logits, i) == 2);
-        cr_expect(draw(&one, logits, i) == 2);
-        cr_expect(draw(&sp, equal, i) == 5);
-        cr_expect(draw(&one, equal, i) == 5);
+    for (int i = 0; i < 60; i++) {
+        cr_expect(draw(&sp, logits, i) == 2 && draw(&one, logits, i) == 2);
+        cr_expect(draw(&sp, equal, i) == 5 && draw(&one, equal, i) == 5);
     }
     sampling_free(&sp);
     sampling_free(&one);
@@ -111,15 +180,18 @@ Test(sampling, greedy_takes_the_greatest)
 Test(sampling, top_p_keeps_the_token_that_crosses)
 {
     float two[V], probs[V];
+    int zero = 0;
     for (int i = 0; i < V; i++)
         two[i] = -100;
     two[4] = logf(0.6f);
     two[8] = logf(0.4f);
-    Sampler sp = sampler(1, 0, 0.7f);
-    sampling_probs(&sp, two, probs);
+    SamplingParams p = plain;
+    p.top_p = 0.7f;
+    Sampler sp = sampler(p);
+    sampling_probs(&sp, two, &zero, probs);
     cr_expect(fabsf(probs[4] - 0.6f) < 1e-5f && fabsf(probs[8] - 0.4f) < 1e-5f);
     sp.params.top_p = 0.5f;
-    sampling_probs(&sp, two, probs);
+    sampling_probs(&sp, two, &zero, probs);
     cr_expect(probs[4] == 1 && probs[8] == 0);
     sampling_free(&sp);
 }
@@ -127,26 +199,36 @@ Test(sampling, top_p_keeps_the_token_that_crosses)
 Test(sampling, top_k_is_exactly_k)
 {
     float equal[V] = { 0 }, probs[V];
-    Sampler sp = sampler(1, 3, 1);
-    sampling_probs(&sp, equal, probs);
-    for (int i = 0; i < V; i++)
-        cr_expect(i < 3 ? fabsf(probs[i] - 1.0f / 3) < 1e-6f : probs[i] == 0);
-    sampling_free(&sp);
+    int zero = 0;
+    SamplingParams p = plain;
+    p.top_k = 3;
+    for (p.kind = GUMBEL; p.kind <= PIVOT; p.kind++) {
+        Sampler sp = sampler(p);
+        sampling_probs(&sp, equal, &zero, probs);
+        for (int i = 0; i < V; i++)
+            cr_expect(i < 3 ? fabsf(probs[i] - 1.0f / 3) < 1e-6f : probs[i] == 0);
+        for (int i = 0; i < 60; i++)
+            cr_expect(draw(&sp, equal, i) < 3);
+        sampling_free(&sp);
+    }
 }
 
 // The noise belongs to (seed, sample, place, id): a filter that drops other tokens, or a call in
 // between, changes nothing.
 Test(sampling, a_function_not_a_state)
 {
-    Sampler a = sampler(1, 0, 1), b = sampler(1, V - 1, 1), other = sampler(1, 0, 1);
+    SamplingParams fewer = plain;
+    fewer.top_k = V - 1;
+    Sampler a = sampler(plain), b = sampler(fewer), other = sampler(plain);
     other.sample = 1;
     int same = 0, changed = 0;
-    for (int i = 0; i < 500; i++) {
-        int first = draw(&a, logits, i), filtered = draw(&b, logits, i);
-        cr_expect(first == draw(&a, logits, i));
+    for (uint64_t i = 0; i < 500; i++) {
+        a.params.seed = b.params.seed = other.params.seed = i;
+        int first = draw(&a, logits, 3), filtered = draw(&b, logits, 3);
+        cr_expect(first == draw(&a, logits, 3));
         cr_expect(first == 5 || first == filtered);  // id 5 is what top-k 11 drops
         same += first == filtered;
-        changed += first != draw(&other, logits, i);
+        changed += first != draw(&other, logits, 3);
     }
     cr_expect(same > 450 && changed > 200, "same %d, changed %d", same, changed);
     sampling_free(&a);
@@ -156,10 +238,123 @@ Test(sampling, a_function_not_a_state)
 
 Test(sampling, a_nan_ends_the_program, .exit_code = 1)
 {
-    Sampler sp = sampler(1, 0, 1);
+    Sampler sp = sampler(plain);
     float bad[V] = { 0 };
     bad[3] = NAN;
     draw(&sp, bad, 0);
+}
+
+// Penalties, by hand: token 2 twice in the text, token 5 once.
+Test(penalties, by_hand)
+{
+    SamplingParams p = plain;
+    int text[] = { 2, 5, 2 }, counts[V];
+    float x[V];
+    p.presence = 0.25f;
+    p.frequency = 0.5f;
+    p.repetition = 2;
+    memcpy(x, logits, sizeof x);
+    penalties_apply(x, counts, V, &p, text, 3);
+    for (int i = 0; i < V; i++)
+        cr_expect(x[i] == (i == 2   ? (2 - 0.25f - 1) / 2
+                           : i == 5 ? (-3 - 0.25f - 0.5f) * 2
+                                    : logits[i]),
+                  "x[%d] is %g", i, (double)x[i]);
+}
+
+// The rule itself: would the last n - 1 tokens and this one be in the text already?
+static bool repeats(const int *text, int n, int ngram, int next)
+{
+    for (int i = 0; i + ngram <= n; i++) {
+        bool equal = text[i + ngram - 1] == next;
+        for (int k = 0; k < ngram - 1; k++)
+            equal = equal && text[i + k] == text[n - ngram + 1 + k];
+        if (equal)
+            return true;
+    }
+    return false;
+}
+
+Test(penalties, no_ngram_twice)
+{
+    unsigned seed = 1;
+    SamplingParams p = plain;
+    for (int round = 0; round < 300; round++) {
+        int text[20], counts[V], n = round % 21;
+        float x[V] = { 0 };
+        for (int i = 0; i < n; i++) {
+            seed = seed * 1664525u + 1013904223u;
+            text[i] = (int)(seed >> 16) % 3;  // few tokens: many repetitions
+        }
+        p.no_repeat_ngram = 1 + round % 4;
+        penalties_apply(x, counts, V, &p, text, n);
+        for (int i = 0; i < V; i++)
+            cr_expect((x[i] == -INFINITY) == repeats(text, n, p.no_repeat_ngram, i));
+    }
+}
+
+Test(penalties, if_all_is_forbidden_nothing_is)
+{
+    SamplingParams p = plain;
+    int text[V], counts[V];
+    float x[V] = { 0 };
+    for (int i = 0; i < V; i++)
+        text[i] = i;
+    p.no_repeat_ngram = 1;
+    penalties_apply(x, counts, V, &p, text, V);
+    for (int i = 0; i < V; i++)
+        cr_expect(x[i] == 0);
+}
+
+// They act under greedy decoding too, and before the temperature.
+Test(penalties, at_any_temperature)
+{
+    SamplingParams p = plain;
+    p.temperature = 0;
+    p.presence = 1;  // takes token 2 (2.0) below token 3 (1.5)
+    Sampler sp = sampler(p);
+    sampling_text(&sp, 0, (int[]){ 2 }, 1);
+    cr_expect(draw(&sp, logits, 0) == 2 && draw(&sp, logits, 1) == 3);
+    float probs[V];
+    int one = 1;
+    sp.params.temperature = 0.5f;
+    sampling_probs(&sp, logits, &one, probs);
+    cr_expect(fabs(log((double)(probs[3] / probs[2])) - (1.5 - 1) / 0.5) < 1e-5);
+    sampling_free(&sp);
+}
+
+// Fed byte by byte and all at once: the same cut, and never a byte shown that belongs to a stop text.
+static void check_stops(const char *text, const char *want, bool found)
+{
+    static const char *const list[] = { "stop", "tops!", "\n\n" };
+    Stops s;
+    size_t n = strlen(text), step = 1;
+    for (; step <= n; step += step < 3 ? 1 : n) {
+        bool stopped = false;
+        stops_init(&s, list, 3, n);
+        for (size_t i = 0; i < n && !stopped; i += step) {
+            stopped = stops_push(&s, text + i, n - i < step ? n - i : step);
+            s.shown = stopped ? s.shown : stops_ready(&s);
+            cr_expect(s.shown <= strlen(want), "'%s' in steps of %zu: too much was shown",
+                      text, step);
+        }
+        cr_expect(stopped == found, "'%s' in steps of %zu", text, step);
+        cr_expect(s.n == strlen(want) && memcmp(s.text, want, s.n) == 0, "'%s': '%.*s'",
+                  text, (int)s.n, s.text);
+        stops_free(&s);
+    }
+}
+
+Test(stops, across_borders)
+{
+    check_stops("no such text", "no such text", false);
+    check_stops("a stop here", "a ", true);
+    check_stops("a sto stop", "a sto ", true);
+    check_stops("ststop", "st", true);
+    check_stops("stostop", "sto", true);
+    check_stops("a tops!", "a ", true);
+    check_stops("one\n\ntwo", "one", true);
+    check_stops("sto", "sto", false);
 }
 
 typedef struct {
@@ -186,12 +381,13 @@ static void close_run(Run *run)
 static Sequence continued(Run *run, const int *ids, int n, int n_new, SamplingParams p)
 {
     Sequence q;
-    sequence_init(&q, ids, n, n_new, &p, &run->r.config, 0);
+    GenerateOptions o = { .n_new = n_new, .sampling = p };
+    sequence_init(&q, &o, ids, n, NULL, &run->r.config, 0);
     generate(&run->m, &run->s, &q);
     return q;
 }
 
-static const SamplingParams greedy = { .top_p = 1 };
+static const SamplingParams greedy = { .top_p = 1, .repetition = 1 };
 
 static void check_greedy(const char *name, const char *tensor)
 {
@@ -224,7 +420,7 @@ Test(generate, greedy_beyond_the_window)
 Test(generate, same_text_with_any_threads)
 {
     Run run;
-    SamplingParams p = { .temperature = 1, .top_p = 0.95f, .seed = 9 };
+    SamplingParams p = { .temperature = 1, .top_p = 0.95f, .repetition = 1, .seed = 9 };
     open_run(&run, "shards");
     omp_set_num_threads(1);
     Sequence a = continued(&run, run.r.ids, 5, 60, p);
@@ -244,7 +440,7 @@ Test(generate, same_text_with_any_threads)
 Test(generate, can_be_interrupted)
 {
     Run run;
-    SamplingParams p = { .temperature = 1, .top_p = 1, .seed = 3 };
+    SamplingParams p = { .temperature = 1, .top_p = 1, .repetition = 1, .seed = 3 };
     open_run(&run, "heads12");
     Sequence whole = continued(&run, run.r.ids, 5, 20, p);
     Sequence rest = continued(&run, whole.ids, 15, 10, p);
@@ -254,28 +450,39 @@ Test(generate, can_be_interrupted)
     close_run(&run);
 }
 
-static void count(void *to, int id)
+static void collect(void *to, const char *text, size_t n)
 {
-    (void)id;
-    ++*(int *)to;
+    strncat(to, text, n);
 }
 
+// Without a tokenizer the text is the ids as numbers.
 Test(generate, ends_at_eos)
 {
     Run run;
-    int n, told = 0;
+    int n;
+    char told[1000] = "", numbers[1000] = "";
     open_run(&run, "heads12");
     int *want = reference_ints(&run.r, "greedy", &n), third = 2;
     while (third < n - 1 && (want[third] == want[0] || want[third] == want[1]))
         third++;
+    for (int i = 0; i < third; i++)
+        sprintf(numbers + strlen(numbers), "%d ", want[i]);
     run.r.config.eos = want[third];
+    GenerateOptions o = { .n_new = n, .sampling = greedy };
     Sequence q;
-    sequence_init(&q, run.r.ids, 5, n, &greedy, &run.r.config, 0);
-    q.emit = count;
-    q.to = &told;
+    sequence_init(&q, &o, run.r.ids, 5, NULL, &run.r.config, 0);
+    q.emit = collect;
+    q.to = told;
     generate(&run.m, &run.s, &q);
     cr_expect(q.finish == EOS && q.n == 5 + third + 1 && q.ids[q.n - 1] == want[third]);
-    cr_expect(told == third, "EOS is no text");
+    cr_expect(strcmp(told, numbers) == 0, "EOS is no text: told '%s', not '%s'", told,
+              numbers);
+    sequence_free(&q);
+    o.ignore_eos = true;
+    sequence_init(&q, &o, run.r.ids, 5, NULL, &run.r.config, 0);
+    generate(&run.m, &run.s, &q);
+    cr_expect(q.finish == LENGTH &&
+              memcmp(q.ids + 5, want, (size_t)n * sizeof *want) == 0);
     sequence_free(&q);
     // A prompt that ends in EOS is a prompt like any other.
     int ids[] = { 1, want[third] };
@@ -286,5 +493,60 @@ Test(generate, ends_at_eos)
     cr_expect(none.n == 2 && none.finish == LENGTH);
     sequence_free(&none);
     free(want);
+    close_run(&run);
+}
+
+// Several texts of one prompt: each is what it would be alone.
+Test(generate, samples_share_the_prompt)
+{
+    Run run;
+    enum { N = 3 };
+    Sequence q[N], alone;
+    GenerateOptions o = { .n_new = 12, .sampling = plain };
+    open_run(&run, "shards");
+    for (int i = 0; i < N; i++)
+        sequence_init(&q[i], &o, run.r.ids, 5, NULL, &run.r.config, i);
+    generate_first(&run.m, &run.s, q, N);
+    for (int i = 0; i < N; i++) {
+        generate(&run.m, &run.s, &q[i]);
+        sequence_init(&alone, &o, run.r.ids, 5, NULL, &run.r.config, i);
+        generate(&run.m, &run.s, &alone);
+        cr_expect(alone.n == q[i].n &&
+                  memcmp(alone.ids, q[i].ids, 17 * sizeof(int)) == 0);
+        sequence_free(&alone);
+    }
+    cr_expect(memcmp(q[0].ids, q[1].ids, 17 * sizeof(int)) != 0);
+    for (int i = 0; i < N; i++)
+        sequence_free(&q[i]);
+    close_run(&run);
+}
+
+// A stop text ends the text before it, wherever the borders of tokens are; the ids stay.
+Test(generate, stops_at_a_text)
+{
+    Run run;
+    Tokenizer t;
+    Sequence q;
+    char told[1000] = "";
+    GenerateOptions o = { .n_new = 40, .sampling = greedy };
+    open_run(&run, "tales");
+    tokenizer_open(&t, run.r.model);
+    sequence_init(&q, &o, run.r.ids, 5, &t, &run.r.config, 0);
+    generate(&run.m, &run.s, &q);
+    cr_assert(q.finish == LENGTH && q.stops.n > 30);
+    char stop[6] = "", before[1000] = "";
+    memcpy(stop, q.stops.text + 20, 5);
+    memcpy(before, q.stops.text, (size_t)(strstr(q.stops.text, stop) - q.stops.text));
+    sequence_free(&q);
+    o.stop = (ArgList){ { "never", stop }, 2 };
+    sequence_init(&q, &o, run.r.ids, 5, &t, &run.r.config, 0);
+    q.emit = collect;
+    q.to = told;
+    generate(&run.m, &run.s, &q);
+    cr_expect(q.finish == STOP, "it ended by %s", sequence_finish(&q));
+    cr_expect(strcmp(told, before) == 0, "told '%s', not '%s'", told, before);
+    cr_expect(q.stops.n == strlen(before));
+    sequence_free(&q);
+    tokenizer_close(&t);
     close_run(&run);
 }

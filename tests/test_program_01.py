@@ -15,11 +15,13 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parent.parent
 PROGRAM = ROOT / "stage01/run"
 MODELS = ROOT / "tests/models"
+ENVIRONMENT = {**os.environ, "ASAN_OPTIONS": "detect_leaks=0"}  # for builds with sanitizers
 
 
 def run(*args, **more):
     return subprocess.run([PROGRAM, *map(str, args)], stdin=subprocess.DEVNULL,
-                          stdout=subprocess.PIPE, stderr=subprocess.PIPE, timeout=60, **more)
+                          stdout=subprocess.PIPE, stderr=subprocess.PIPE, timeout=60,
+                          env=ENVIRONMENT, **more)
 
 
 def tensors_file(header, data=bytes(8), length=None):

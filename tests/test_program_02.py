@@ -4,6 +4,7 @@
 """
 
 import json
+import os
 import random
 import shutil
 import subprocess
@@ -14,12 +15,13 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parent.parent
 PROGRAM = ROOT / "stage02/run"
 TALES = ROOT / "models/tales"
+ENVIRONMENT = {**os.environ, "ASAN_OPTIONS": "detect_leaks=0"}  # for builds with sanitizers
 
 
 def run(*args, given=None, **more):
     stdin = {"stdin": subprocess.DEVNULL} if given is None else {"input": given}
     return subprocess.run([PROGRAM, *args], stdout=subprocess.PIPE, stderr=subprocess.PIPE,
-                          timeout=60, **stdin, **more)
+                          timeout=60, env=ENVIRONMENT, **stdin, **more)
 
 
 class Works(unittest.TestCase):
@@ -91,6 +93,20 @@ class Works(unittest.TestCase):
             tokens = json.loads(self.output("--json", word))["tokens"]
             if "\ufffd" not in "".join(tokens):
                 self.assertEqual(last.strip("|").split("|"), tokens)
+
+    def on_a_terminal(self, **variables):
+        master, slave = os.openpty()
+        done = subprocess.run([PROGRAM, "--trace", "Hi"], stdin=subprocess.DEVNULL, stdout=slave,
+                              env={**ENVIRONMENT, **variables}, timeout=60)
+        os.close(slave)
+        self.assertEqual(done.returncode, 0)
+        text = os.read(master, 65536)
+        os.close(master)
+        return text
+
+    def test_colour(self):
+        self.assertIn(b"\033[", self.on_a_terminal(NO_COLOR=""))
+        self.assertNotIn(b"\033[", self.on_a_terminal(NO_COLOR="1"))
 
     def test_help_and_version(self):
         text = self.output("--help").decode()
