@@ -121,6 +121,16 @@ test$(1): $(filter %@$(1),$(TEST_PROGRAMS))
 endef
 $(foreach n,$(NUMBERS),$(eval $(call test_stage_rules,$(n))))
 
+# ---- benchmarks of parts: make bench TEXT=file
+TEXT ?= docs/07-sampling.md
+.PHONY: bench
+BENCH := $(BUILD)/tests/bench/components
+$(BENCH).o: ALL_CFLAGS += -I$(call stage_dir,07)
+$(BENCH): $(BENCH).o $(call test_modules,07) $(COMMON_OBJECTS)
+	$(CC) $(ALL_CFLAGS) -o $@ $^ $(LIBS)
+bench: $(BENCH) ## times the tokenizer and the sampler: make bench TEXT=some.txt
+	$(BENCH) $(TEXT) models/tales $(GPT2_VOCAB)
+
 # ---- checks
 .PHONY: check check-stages check-diffs check-docs check-format forward diffNN diffs format
 check: check-stages check-diffs check-docs check-format ## stages, diffs, docs, format
@@ -165,7 +175,8 @@ train: venv ## the default model and its draft, anew (hours)
 reference: venv ## tests/reference, anew
 	.venv/bin/python tests/reference/make_reference.py all
 
-models/random: $(BUILD)/models/random.o $(COMMON_OBJECTS)
+models/random: $(call objects,models/random.c $(patsubst %,stage01_weights/%.c,\
+    config floats json safetensors weights)) $(COMMON_OBJECTS)
 	$(CC) $(ALL_CFLAGS) -o $@ $^ $(LIBS)
 
 # ---- the machine

@@ -14,9 +14,12 @@ void error_program(const char *name)
 static void message(const char *kind, const char *format, va_list list)
 {
     fflush(stdout);  // so that the two streams stay in order on a terminal
-    fprintf(stderr, "%s: %s", program, kind);
-    vfprintf(stderr, format, list);
-    fputc('\n', stderr);
+    char text[2048];
+    vsnprintf(text, sizeof text, format, list);
+    for (char *c = text; *c; c++)  // a name in a broken file may hold anything
+        if ((unsigned char)*c < 0x20 || *c == 0x7f)
+            *c = '?';
+    fprintf(stderr, "%s: %s%s\n", program, kind, text);
 }
 
 void die(const char *format, ...)

@@ -10,9 +10,9 @@
 
 #define ERROR_PRINTF(n) __attribute__((format(printf, n, n + 1)))
 
-// Prints "program: message" to stderr and ends the program with status 1.  Stdout is not
+// Prints "program: message" to stderr, on one line, and ends the program with status 1.  Stdout is not
 // touched.
-_Noreturn void die(const char *format, ...) ERROR_PRINTF(1);
+void die(const char *format, ...) ERROR_PRINTF(1) __attribute__((noreturn));
 // Prints "program: note: message" to stderr and goes on.
 void note(const char *format, ...) ERROR_PRINTF(1);
 // The name that messages begin with; args_parse calls it with argv[0].  Not copied.

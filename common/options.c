@@ -65,7 +65,9 @@ void options_seed(Args *a, Options *o)
 
 void options_start(Options *o)
 {
-    if (!o->model && !(o->model = file_of_project("models/tales")))
+    if (!o->model)
+        o->model = o->found = file_of_project("models/tales");
+    if (!o->model)
         die("the default model models/tales is not there; give one with --model DIR");
     if (!file_exists(o->model))
         die("no model at %s: %s; try --model models/tales, or models/get gpt2", o->model,
@@ -86,6 +88,14 @@ void options_start(Options *o)
         trace_profile_to(o->profile);
     if (o->dry_run)
         trace_dry_run();
+}
+
+void options_end(Options *o)
+{
+    trace_end();
+    free(o->found);
+    if (fflush(stdout) != 0 || ferror(stdout))
+        die("cannot write to stdout: %s", strerror(errno));
 }
 
 Prompt prompt_read(const Options *o)

@@ -46,5 +46,6 @@ int main(int argc, char **argv)
     else
         show_model(&w, &o);
     weights_close(&w);
+    options_end(&o);
     return 0;
 }

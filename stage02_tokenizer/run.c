@@ -131,5 +131,6 @@ int main(int argc, char **argv)
     else
         show(&t, &o, &own);
     tokenizer_close(&t);
+    options_end(&o);
     return 0;
 }

@@ -48,7 +48,7 @@ const Merge *bpe_find(const Bpe *b, int left, int right)
     return m->left < 0 ? NULL : m;
 }
 
-// ---- the candidates: a binary heap, in which no element is greater than those at 2i + 1, 2i + 2
+// ---- the candidates: a binary heap; element i is not greater than 2i + 1 and 2i + 2
 
 static void heap_push(BpeScratch *s, uint64_t value)
 {
@@ -97,8 +97,8 @@ void bpe_scratch_free(BpeScratch *s)
     *s = (BpeScratch){ 0 };
 }
 
-// Is the pair that begins at `at` in the list?  Then it is a candidate.  Rank and position in one
-// number order candidates as the rule wants: lowest rank, then leftmost.
+// Is the pair that begins at `at` in the list?  Then it is a candidate.  Rank and
+// position in one number order candidates as the rule wants: lowest rank, then leftmost.
 static void consider(const Bpe *b, BpeScratch *s, const int *ids, size_t n, size_t at)
 {
     size_t right = s->next[at];
@@ -136,8 +136,7 @@ size_t bpe_join(const Bpe *b, BpeScratch *s, int *ids, size_t n)
         uint64_t least = heap_pop(s);
         size_t at = (size_t)(least & UINT32_MAX);
         const Merge *m = s->merge[at];
-        if (m &&
-            (uint64_t)m->rank == least >> 32)  // else one of the two has joined meanwhile
+        if (m && (uint64_t)m->rank == least >> 32)  // else the pair has gone meanwhile
             join(b, s, ids, n, at);
     }
     for (size_t i = 0; i < n; i = s->next[i])

@@ -5,7 +5,6 @@
 #include "json.h"
 #include "memory.h"
 #include "pretokenize.h"
-#include <assert.h>
 #include <limits.h>
 #include <stdint.h>
 #include <stdlib.h>
@@ -14,34 +13,27 @@
 
 // ---- bytes written as characters
 
-// vocab.json and merges.txt are text, but tokens are bytes.  So each byte has a character that is
-// visible: itself where it is printable in Latin-1, else one from U+0100 on: the space is U+0120.
-static void byte_characters(int character[256])
-{
-    int next = 0x100;
-    for (int b = 0; b < 256; b++) {
-        bool printable = (b >= '!' && b <= '~') || (b >= 0xa1 && b <= 0xac) || b >= 0xae;
-        character[b] = printable ? b : next++;
-    }
-}
-
+// vocab.json and merges.txt are text, but tokens are bytes.  So each byte is written as a
+// character that can be seen: itself where it is printable in Latin-1, else the next one
+// from U+0100 on.  The space is U+0120, "Ġ".
 typedef struct {
-    short byte[0x144];  // the byte of each character, or -1
+    short byte[0x144];  // the byte of each character; -1: of none
 } Alphabet;
 
 static Alphabet alphabet_new(void)
 {
     Alphabet a;
-    int character[256];
+    int next = 0x100;
     memset(&a, -1, sizeof a);
-    byte_characters(character);
-    for (int b = 0; b < 256; b++)
-        a.byte[character[b]] = (short)b;
+    for (int b = 0; b < 256; b++) {
+        bool printable = (b >= '!' && b <= '~') || (b >= 0xa1 && b <= 0xac) || b >= 0xae;
+        a.byte[printable ? b : next++] = (short)b;
+    }
     return a;
 }
 
-// The bytes that `text` stands for; returns how many.  A token with other characters (someone
-// added it by hand) stands for itself.
+// The bytes that `text` stands for; returns how many.  A token with other characters
+// (someone added it by hand) stands for itself.
 static size_t bytes_of(const Alphabet *a, char *out, const char *text, size_t n)
 {
     size_t bytes = 0;
@@ -137,24 +129,23 @@ static void read_vocabulary(Tokenizer *t, const Alphabet *a, const char *path)
 // ---- merges.txt: a pair of tokens a line, the most urgent first
 
 typedef struct {
+    const Alphabet *alphabet;
     const char *path;
     int line;
     char *bytes;   // room for a token
     char *joined;  // room for a merged token, as it is written
 } MergeFile;
 
-static int token_named(const Tokenizer *t, const Alphabet *a, const MergeFile *f,
-                       const char *text, size_t n)
+static int token_named(const Tokenizer *t, const MergeFile *f, const char *text, size_t n)
 {
-    int id = tokenizer_find(t, f->bytes, bytes_of(a, f->bytes, text, n));
+    int id = tokenizer_find(t, f->bytes, bytes_of(f->alphabet, f->bytes, text, n));
     if (id < 0)
         die("%s, line %d: \"%.*s\" is not in vocab.json; are the two files of one model?",
             f->path, f->line, (int)n, text);
     return id;
 }
 
-static void read_merge(Tokenizer *t, const Alphabet *a, const MergeFile *f,
-                       const char *text, size_t n)
+static void read_merge(Tokenizer *t, const MergeFile *f, const char *text, size_t n)
 {
     const char *space = memchr(text, ' ', n);
     size_t left = space ? (size_t)(space - text) : n, right = n - left - (space != NULL);
@@ -163,10 +154,10 @@ static void read_merge(Tokenizer *t, const Alphabet *a, const MergeFile *f,
             f->line);
     memcpy(f->joined, text, left);
     memcpy(f->joined + left, space + 1, right);
-    int left_id = token_named(t, a, f, text, left);
-    int right_id = token_named(t, a, f, space + 1, right);
-    if (!bpe_add(&t->bpe, left_id, right_id,
-                 token_named(t, a, f, f->joined, left + right)))
+    int left_id = token_named(t, f, text, left);
+    int right_id = token_named(t, f, space + 1, right);
+    int merged_id = token_named(t, f, f->joined, left + right);
+    if (!bpe_add(&t->bpe, left_id, right_id, merged_id))
         die("%s, line %d: this merge is there already", f->path, f->line);
 }
 
@@ -177,13 +168,13 @@ static void read_merges(Tokenizer *t, const Alphabet *a, const char *path)
     for (size_t i = 0; i < size; i++)
         lines += text[i] == '\n';
     bpe_init(&t->bpe, lines);
-    MergeFile f = { path, 1, memory_alloc(2, size + 1, path), NULL };
+    MergeFile f = { a, path, 1, memory_alloc(2, size + 1, path), NULL };
     f.joined = f.bytes + size + 1;
     for (char *line = text; line < text + size; f.line++) {
         size_t n = strcspn(line, "\n"), ending = n > 0 && line[n - 1] == '\r';
         bool version = f.line == 1 && strncmp(line, "#version", 8) == 0;
         if (n > ending && !version)
-            read_merge(t, a, &f, line, n - ending);
+            read_merge(t, &f, line, n - ending);
         line += n + 1;
     }
     free(f.bytes);
@@ -192,8 +183,8 @@ static void read_merges(Tokenizer *t, const Alphabet *a, const char *path)
 
 bool tokenizer_there(const char *model)
 {
-    char *vocab = config_path(model, "vocab.json"),
-         *merges = config_path(model, "merges.txt");
+    char *vocab = config_path(model, "vocab.json");
+    char *merges = config_path(model, "merges.txt");
     bool there = file_exists(vocab) && file_exists(merges);
     free(vocab);
     free(merges);
@@ -202,8 +193,8 @@ bool tokenizer_there(const char *model)
 
 void tokenizer_open(Tokenizer *t, const char *model)
 {
-    char *vocab = config_path(model, "vocab.json"),
-         *merges = config_path(model, "merges.txt");
+    char *vocab = config_path(model, "vocab.json");
+    char *merges = config_path(model, "merges.txt");
     Alphabet alphabet = alphabet_new();
     *t = (Tokenizer){ 0 };
     read_vocabulary(t, &alphabet, vocab);
@@ -242,8 +233,7 @@ int *tokenizer_encode(const Tokenizer *t, const char *text, size_t bytes, int *n
     size_t count = 0, at = 0, length = 0;
     if (bytes > INT_MAX)
         die("a text of %zu bytes is too long; the limit is %d", bytes, INT_MAX);
-    int *ids = memory_grow(NULL, bytes + 1, sizeof *ids,
-                           "the tokens");  // a token a byte at most
+    int *ids = memory_grow(NULL, bytes + 1, sizeof *ids, "the tokens");  // at most
     const char *name = t->special >= 0 ? tokenizer_bytes(t, t->special, &length) : NULL;
     BpeScratch scratch = { 0 };
     while (at < bytes) {
@@ -291,8 +281,7 @@ static size_t unfinished(const char *text, size_t n)
     for (size_t back = 1; back <= 3 && back <= n; back++) {
         unsigned char c = (unsigned char)text[n - back];
         size_t length = c < 0xc2 || c > 0xf4 ? 1 : c < 0xe0 ? 2 : c < 0xf0 ? 3 : 4;
-        if (c < 0x80 ||
-            c >= 0xc0)  // the first byte of a character, if not of a further one
+        if (c < 0x80 || c >= 0xc0)  // here a character begins
             return back < length ? back : 0;
     }
     return 0;
@@ -300,8 +289,8 @@ static size_t unfinished(const char *text, size_t n)
 
 void textstream_init(TextStream *s, const Tokenizer *t)
 {
-    *s =
-        (TextStream){ .tokenizer = t, .text = memory_alloc(t->longest + 4, 1, "a text") };
+    *s = (TextStream){ .tokenizer = t };
+    s->text = memory_alloc(t->longest + 4, 1, "a text");
 }
 
 void textstream_free(TextStream *s)

@@ -15,10 +15,11 @@ static const char *without_prefix(const char *name)
 
 // ---- the files
 
-static bool ends_with(const char *text, const char *end)
+static bool is_index(const char *path)
 {
-    size_t n = strlen(text), m = strlen(end);
-    return n >= m && strcmp(text + n - m, end) == 0;
+    static const char end[] = ".index.json";
+    size_t n = strlen(path), m = sizeof end - 1;
+    return n >= m && strcmp(path + n - m, end) == 0;
 }
 
 // The path of the weights file, or of the index.
@@ -79,13 +80,13 @@ static void open_shards(Weights *w, const Json *index, const char *model)
     free(names);
 }
 
-// Is each tensor in the file that the index says?
+// Is each tensor in the file that the index says?  (config_path gives paths with a '/'.)
 static void check_shards(const Weights *w, const Json *index)
 {
     const JsonNode *map = weight_map(index), *n = json_first(map);
     for (size_t i = 0; i < map->count; i++, n = json_next(n)) {
         const Tensor *t = weights_find(w, n->key);
-        if (!t || !ends_with(t->path, n->text))
+        if (!t || strcmp(strrchr(t->path, '/') + 1, n->text) != 0)
             json_die(index, n->offset, "tensor %s is not in %s", n->key, n->text);
     }
 }
@@ -123,7 +124,7 @@ void weights_open(Weights *w, const char *model)
 {
     *w = (Weights){ 0 };
     char *path = main_file(model);
-    if (ends_with(path, ".index.json")) {
+    if (is_index(path)) {
         Json index;
         json_open(&index, path, NULL);
         open_shards(w, &index, model);

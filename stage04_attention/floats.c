@@ -23,16 +23,16 @@ float float_from_f16(uint16_t h)
     return from_bits(sign | (exponent - 15 + 127) << 23 | fraction << 13);
 }
 
+// An f32 without the last 16 bits of its fraction.
 float float_from_bf16(uint16_t h)
 {
-    return from_bits((uint32_t)h
-                     << 16);  // an f32 without the last 16 bits of its fraction
+    return from_bits((uint32_t)h << 16);
 }
 
+// An f16 without the last 8 bits of its fraction.
 float float_from_f8_e5m2(uint8_t b)
 {
-    return float_from_f16(
-        (uint16_t)(b << 8));  // an f16 without the last 8 bits of its fraction
+    return float_from_f16((uint16_t)(b << 8));
 }
 
 float float_from_f8_e4m3(uint8_t b)

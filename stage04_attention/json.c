@@ -1,4 +1,5 @@
-// JSON: one function a rule of the grammar, each reading what it is named after.  Chapter 1.
+// JSON: one function a rule of the grammar, each reading what it is named after.  Chapter
+// 1.
 #include "json.h"
 #include "error.h"
 #include "memory.h"
@@ -17,7 +18,7 @@ typedef struct {
     char *text_end;  // free part of json->texts
 } Reader;
 
-_Noreturn void json_die(const Json *j, size_t offset, const char *format, ...)
+void json_die(const Json *j, size_t offset, const char *format, ...)
 {
     char message[512];
     size_t line = 1, column = 1;
@@ -25,6 +26,9 @@ _Noreturn void json_die(const Json *j, size_t offset, const char *format, ...)
     va_start(list, format);
     vsnprintf(message, sizeof message, format, list);
     va_end(list);
+    for (char *p = message; *p; p++)
+        if ((unsigned char)*p < 0x20)
+            *p = '?';  // from a string of the file: the message stays one line
     for (size_t i = 0; i < offset && i < j->size; i++, column++)
         if (j->source[i] == '\n') {
             line++;
@@ -51,8 +55,7 @@ static _Noreturn void unexpected(const Reader *r, const char *wanted)
 {
     int c = peek(r);
     if (c < 0)
-        json_die(r->json, r->at, "the file ends where %s should be; is it complete?",
-                 wanted);
+        json_die(r->json, r->at, "the file ends where %s should be", wanted);
     if (c > 0x20 && c < 0x7f)
         json_die(r->json, r->at, "'%c' where %s should be", c, wanted);
     json_die(r->json, r->at, "byte 0x%02x where %s should be", (unsigned)c, wanted);
@@ -90,13 +93,12 @@ static void read_unicode_escape(Reader *r)
     if (c >= 0xd800 && c < 0xdc00) {
         expect(r, '\\', "the second half of a surrogate pair");
         expect(r, 'u', "the second half of a surrogate pair");
-        unsigned low = read_hex4(r);
-        if (low < 0xdc00 || low > 0xdfff)
-            json_die(r->json, start, "half a surrogate pair is not a character");
-        c = 0x10000 + (c - 0xd800) * 0x400 + (utf8proc_int32_t)(low - 0xdc00);
-    } else if (c >= 0xdc00 && c < 0xe000) {
-        json_die(r->json, start, "half a surrogate pair is not a character");
+        int low = (int)read_hex4(r);
+        if (low >= 0xdc00 && low < 0xe000)
+            c = 0x10000 + (c - 0xd800) * 0x400 + (low - 0xdc00);
     }
+    if (c >= 0xd800 && c < 0xe000)
+        json_die(r->json, start, "half a surrogate pair is not a character");
     r->text_end += utf8proc_encode_char(c, (utf8proc_uint8_t *)r->text_end);
 }
 
@@ -130,7 +132,8 @@ static void read_character(Reader *r)
     r->at += (size_t)n;
 }
 
-// The text is never longer than its source with both quotes, so json->texts has room for it.
+// The text is never longer than its source with both quotes, so json->texts has room for
+// it.
 static const char *read_string(Reader *r, size_t *bytes)
 {
     const char *start = r->text_end;
@@ -180,7 +183,7 @@ static double read_number(Reader *r)
             r->at++;
         read_digits(r);
     }
-    // strtod wants a final 0, which the source lacks: the free part of texts serves for a moment.
+    // strtod wants a final 0; the free part of texts serves for a moment.
     memcpy(r->text_end, r->json->source + start, r->at - start);
     r->text_end[r->at - start] = '\0';
     double number = strtod(r->text_end, NULL);
@@ -226,9 +229,10 @@ static void read_value(Reader *r, const char *key, size_t key_bytes, int depth)
 {
     Json *j = r->json;
     skip_space(r);
-    if (j->n == r->room)
-        j->nodes =
-            memory_grow(j->nodes, r->room = 2 * r->room, sizeof *j->nodes, j->name);
+    if (j->n == r->room) {
+        r->room *= 2;
+        j->nodes = memory_grow(j->nodes, r->room, sizeof *j->nodes, j->name);
+    }
     size_t me = j->n++;
     int c = peek(r);
     JsonNode node = { .offset = r->at, .key = key, .key_bytes = key_bytes };
@@ -297,9 +301,8 @@ void json_expect(const Json *j, const JsonNode *node, JsonKind kind)
     static const char *const kinds[] = { "null",     "true or false", "a number",
                                          "a string", "an array",      "an object" };
     if (node->kind != kind)
-        json_die(j, node->offset, "%s%.40s%s is %s; it should be %s",
-                 node->key ? "\"" : "", node->key ? node->key : "this value",
-                 node->key ? "\"" : "", kinds[node->kind], kinds[kind]);
+        json_die(j, node->offset, "%.40s is %s; it should be %s",
+                 node->key ? node->key : "this", kinds[node->kind], kinds[kind]);
 }
 
 const JsonNode *json_member(const Json *j, const JsonNode *object, const char *key)
@@ -335,10 +338,8 @@ int64_t json_integer(const Json *j, const JsonNode *node, int64_t least, int64_t
 {
     double x = json_number(j, node);
     if (x != floor(x) || x < (double)least || x > (double)greatest)
-        json_die(j, node->offset,
-                 "%s%.40s%s%.17g is not a whole number from %lld to %lld",
-                 node->key ? "\"" : "", node->key ? node->key : "",
-                 node->key ? "\": " : "", x, (long long)least, (long long)greatest);
+        json_die(j, node->offset, "%.17g is not a whole number from %lld to %lld", x,
+                 (long long)least, (long long)greatest);
     return (int64_t)x;
 }
 

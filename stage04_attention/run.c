@@ -1,7 +1,6 @@
 // Stage 04: tokens read from those before them.  Chapter: docs/04-attention.md
 #include "attention.h"
 #include "show.h"
-#include "trace.h"
 
 static const char *const examples[] = {
     "stage04/run --head 2 \"The old king went to the forest\"",
@@ -32,6 +31,6 @@ int main(int argc, char **argv)
     input_open(&in, &o, "The old king went to the forest");
     show(&in, &so);
     input_close(&in);
-    trace_end();
+    options_end(&o);
     return 0;
 }

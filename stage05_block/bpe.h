@@ -8,9 +8,9 @@
 //     BpeScratch s = { 0 };
 //     size_t n = bpe_join(&b, &s, ids, 4);              // ids: 257 'c'; n: 2
 //
-// Of all pairs of neighbours that are in the list, the one of the lowest rank joins, the leftmost
-// of several; and so on, until no pair is in the list.
-// Source: Sennrich, Haddow, Birch, https://arxiv.org/abs/1508.07909.
+// Of all pairs of neighbours that are in the list, the one of the lowest rank joins, the
+// leftmost of several; and so on, until no pair is in the list.  Source: Sennrich,
+// Haddow, Birch, https://arxiv.org/abs/1508.07909.
 #ifndef BPE_H
 #define BPE_H
 
@@ -49,8 +49,8 @@ typedef struct {
     size_t n;             // candidates in `heap`
 } BpeScratch;
 
-// Joins ids[n] in place; returns how many are left.  Takes n log n steps, so that a "word" of a
-// million letters is no problem.
+// Joins ids[n] in place; returns how many are left.  Takes n log n steps, so that a
+// "word" of a million letters is no problem.
 size_t bpe_join(const Bpe *b, BpeScratch *s, int *ids, size_t n);
 void bpe_scratch_free(BpeScratch *s);
 

@@ -19,8 +19,8 @@ typedef struct {
     int eos;      // eos_token_id: the token that ends a text; -1: none
 } Config;
 
-// Reads the config.json of `model`: a directory, or a weights file that it lies beside.  Dies if it
-// is missing or wrong, or describes another architecture than GPT-2's.
+// Reads the config.json of `model`: a directory, or a weights file that it lies beside.
+// Dies if it is missing or wrong, or describes another architecture than GPT-2's.
 void config_read(Config *c, const char *model);
 // The path of a model's file with that name; release with free().
 char *config_path(const char *model, const char *name);

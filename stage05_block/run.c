@@ -1,7 +1,6 @@
 // Stage 05: one block of the transformer.  Chapter: docs/05-block.md
 #include "attention.h"
 #include "show.h"
-#include "trace.h"
 
 static const char *const examples[] = {
     "stage05/run --layer 2 \"The old king went to the forest\"",
@@ -33,6 +32,6 @@ int main(int argc, char **argv)
     input_open(&in, &o, "The old king went to the forest");
     show(&in, &so);
     input_close(&in);
-    trace_end();
+    options_end(&o);
     return 0;
 }

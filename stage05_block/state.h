@@ -18,8 +18,10 @@ typedef struct {
     int max_rows;  // R: room for so many rows
     int T;         // rows in this pass
     void *host, *device;
-    int *row_ids;   // [R] host, until state_upload
-    int *row_pos;   // [R] host
+
+    int *row_ids;  // [R] host, until state_upload
+    int *row_pos;  // [R] host
+
     int *ids;       // [R] token of each row; device memory from here on
     int *pos;       // [R] its position, 0 to n_ctx - 1
     float *x;       // [R, C] the residual stream
@@ -32,8 +34,11 @@ typedef struct {
 // One allocation on the host and one on the device; release with state_free.
 void state_init(State *s, const Config *config, int max_rows);
 void state_free(State *s);
-void state_clear(State *s);                 // no rows
-void state_row(State *s, int id, int pos);  // adds a row
-void state_upload(State *s);                // what was added, to the device
+// No rows.
+void state_clear(State *s);
+// Adds a row.
+void state_row(State *s, int id, int pos);
+// What was added, to the device.
+void state_upload(State *s);
 
 #endif

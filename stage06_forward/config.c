@@ -75,8 +75,8 @@ void config_read(Config *c, const char *model)
     c->n_inner = given(&j, "n_inner") ? dimension(&j, "n_inner", 1000000) : 4 * c->C;
     if (c->C % c->NH != 0)
         die("%s: n_embd %d is not a multiple of n_head %d", path, c->C, c->NH);
-    const JsonNode *eps = given(&j, "layer_norm_epsilon"),
-                   *eos = given(&j, "eos_token_id");
+    const JsonNode *eps = given(&j, "layer_norm_epsilon");
+    const JsonNode *eos = given(&j, "eos_token_id");
     c->eps = eps ? (float)json_number(&j, eps) : 1e-5f;
     if (!(c->eps > 0 && c->eps < 1))
         die("%s: layer_norm_epsilon %g is not between 0 and 1", path, (double)c->eps);

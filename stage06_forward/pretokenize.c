@@ -6,8 +6,8 @@
 
 typedef enum { END, LETTER, NUMBER, SPACE, OTHER } CharClass;
 
-// Unicode's property White_Space.  It is not a category: U+0085 is a control character, and
-// U+200B "zero width space" does not have it.
+// Unicode's property White_Space.  It is not a category: U+0085 is a control character,
+// and U+200B "zero width space" does not have it.
 static bool is_space(utf8proc_int32_t c)
 {
     return (c >= 0x09 && c <= 0x0d) || c == 0x20 || c == 0x85 || c == 0xa0 ||
@@ -73,7 +73,8 @@ size_t pretokenize_next(const char *text, size_t bytes, size_t at)
             return run_end(text, bytes, at + 1, next, &last);
     }
     size_t end = run_end(text, bytes, at, class, &last);
-    // White space before a word leaves its last character to that word, unless it is the only one.
+    // White space before a word leaves its last character to that word, unless it is the
+    // only one.
     if (class == SPACE && end < bytes && last > at)
         return last;
     return end;

@@ -2,7 +2,6 @@
 // docs/06-forward.md
 #include "attention.h"
 #include "show.h"
-#include "trace.h"
 
 static const char *const examples[] = {
     "stage06/run \"Once upon a time there was a\"",
@@ -33,6 +32,6 @@ int main(int argc, char **argv)
     input_open(&in, &o, "Once upon a time there was a");
     show(&in, &so);
     input_close(&in);
-    trace_end();
+    options_end(&o);
     return 0;
 }

@@ -7,11 +7,12 @@
 //     tensor_floats(first, &s.tensors[0], 0, 4);
 //     safetensors_close(&s);
 //
-// The format: 8 bytes with the length N of the header (little endian), N bytes of JSON, and the
-// numbers of one tensor after the other.  The header says of each tensor
-//     "wpe.weight": { "dtype": "BF16", "shape": [512, 256], "data_offsets": [7344128, 7606272] }
-// where the offsets count from the header's end.  Wrong files end the program with one line.
-// Source: https://huggingface.co/docs/safetensors (numbers are little endian, as is this machine).
+// The format: 8 bytes with the length N of the header (little endian), N bytes of JSON,
+// and the numbers of one tensor after the other.  The header says of each tensor
+//     "wpe.weight": { "dtype": "BF16", "shape": [512, 256], "data_offsets": [0, 262144] }
+// where the offsets count from the header's end.  Wrong files end the program with one
+// line.  Source: https://huggingface.co/docs/safetensors (numbers are little endian, as
+// is this machine).
 #ifndef SAFETENSORS_H
 #define SAFETENSORS_H
 

@@ -21,9 +21,11 @@ typedef struct {
     int T;           // rows in this pass
     int W;           // rows whose logits are wanted
     void *host, *device;
+
     int *row_ids;   // [R] host, until state_upload
     int *row_pos;   // [R] host
     int *row_want;  // [max_wanted] host
+
     int *ids;       // [R] token of each row; device memory from here on
     int *pos;       // [R] its position, 0 to n_ctx - 1
     float *x;       // [R, C] the residual stream
@@ -39,9 +41,13 @@ typedef struct {
 // One allocation on the host and one on the device; release with state_free.
 void state_init(State *s, const Config *config, int max_rows, int max_wanted);
 void state_free(State *s);
-void state_clear(State *s);                 // no rows
-void state_row(State *s, int id, int pos);  // adds a row
-void state_want(State *s, int row);         // the logits of that row
-void state_upload(State *s);                // what was added, to the device
+// No rows.
+void state_clear(State *s);
+// Adds a row.
+void state_row(State *s, int id, int pos);
+// The logits of a row.
+void state_want(State *s, int row);
+// What was added, to the device.
+void state_upload(State *s);
 
 #endif

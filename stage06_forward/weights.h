@@ -7,7 +7,8 @@
 //         puts(w.tensors[i].name);
 //     weights_close(&w);
 //
-// Files are mapped, not read: opening is quick, and only tensors that are used take memory.
+// Files are mapped, not read: opening is quick, and only tensors that are used take
+// memory.
 #ifndef WEIGHTS_H
 #define WEIGHTS_H
 
@@ -23,12 +24,12 @@ typedef struct {
     size_t bytes;  // of all files
 } Weights;
 
-// `model`: a directory with model.safetensors, or with model.safetensors.index.json that names the
-// shards; or one of these two files.  Dies if a file is missing or wrong.
+// `model`: a directory with model.safetensors, or with model.safetensors.index.json that
+// names the shards; or one of these two files.  Dies if a file is missing or wrong.
 void weights_open(Weights *w, const char *model);
 void weights_close(Weights *w);
-// The tensor with that name, or NULL.  A leading "transformer." makes no difference: some files
-// have it, some do not.
+// The tensor with that name, or NULL.  A leading "transformer." makes no difference: some
+// files have it, some do not.
 const Tensor *weights_find(const Weights *w, const char *name);
 // The dtype of wte.weight, which stands for the model's.  Dies if there is none.
 DType weights_dtype(const Weights *w);

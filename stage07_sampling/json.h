@@ -1,4 +1,5 @@
-// Reads JSON strictly (RFC 8259): config.json, vocab.json, indexes, headers of safetensors files.
+// Reads JSON strictly (RFC 8259): config.json, vocab.json, indexes, headers of
+// safetensors files.
 //
 //     Json j;
 //     json_open(&j, "config.json", "is it a model?");
@@ -6,8 +7,9 @@
 //     int C = width ? (int)json_integer(&j, width, 1, 65536) : 768;
 //     json_close(&j);
 //
-// The nodes stand in one array in the order of the text: a container is followed by all that it
-// contains.  So nodes[0] is the whole value, and to go through a container takes no links:
+// The nodes stand in one array in the order of the text: a container is followed by all
+// that it contains.  So nodes[0] is the whole value, and to go through a container takes
+// no links:
 //
 //     const JsonNode *n = json_first(list);
 //     for (size_t i = 0; i < list->count; i++, n = json_next(n))
@@ -72,7 +74,7 @@ bool json_boolean(const Json *j, const JsonNode *node);
 void json_expect(const Json *j, const JsonNode *node, JsonKind kind);
 
 // "name, line 3, column 7: message", and the end of the program.
-_Noreturn void json_die(const Json *j, size_t offset, const char *format, ...)
-    __attribute__((format(printf, 3, 4)));
+void json_die(const Json *j, size_t offset, const char *format, ...)
+    __attribute__((noreturn, format(printf, 3, 4)));
 
 #endif

@@ -1,7 +1,6 @@
 // Stage 07: the model writes.  Chapter: docs/07-sampling.md
 #include "attention.h"
 #include "show.h"
-#include "trace.h"
 
 static const char *const examples[] = {
     "stage07/run \"Once upon a time\"",
@@ -36,6 +35,6 @@ int main(int argc, char **argv)
     input_open(&in, &o, so.interactive ? "" : "Once upon a time there was a");
     show(&in, &so);
     input_close(&in);
-    trace_end();
+    options_end(&o);
     return 0;
 }

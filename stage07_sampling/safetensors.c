@@ -16,7 +16,7 @@ static size_t header_length(const File *f, const char *path)
     uint64_t length = 0;
     if (f->size < PREFIX)
         die("%s: %zu bytes are no safetensors file, which begins with 8 bytes of length; "
-            "try fetching it again",
+            "fetch it again",
             path, f->size);
     for (int i = 0; i < PREFIX; i++)
         length |= (uint64_t)f->data[i] << 8 * i;  // little endian
@@ -27,7 +27,7 @@ static size_t header_length(const File *f, const char *path)
                 ? " but a Git LFS pointer; try git lfs pull"
                 : "");
     if (length > f->size - PREFIX)
-        die("%s: the header should be %llu bytes, the file ends after %zu; try fetching it again",
+        die("%s: a header of %llu bytes, but the file ends after %zu; fetch it again",
             path, (unsigned long long)length, f->size - PREFIX);
     return (size_t)length;
 }
@@ -117,8 +117,9 @@ static void read_tensors(Safetensors *s, const char *path)
             check_metadata(j, entry);
             continue;
         }
-        if (strlen(entry->key) != entry->key_bytes)
-            json_die(j, entry->offset, "a \\u0000 inside of a tensor's name");
+        for (size_t k = 0; k < entry->key_bytes; k++)
+            if ((unsigned char)entry->key[k] < 0x20)
+                json_die(j, entry->offset, "a control character in a tensor's name");
         Tensor *t = &s->tensors[s->n++];
         *t = (Tensor){ .name = entry->key, .path = path };
         json_expect(j, entry, JSON_OBJECT);

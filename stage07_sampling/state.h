@@ -21,32 +21,38 @@ typedef struct {
     int T;           // rows in this pass
     int W;           // rows whose logits are wanted
     void *host, *device;
+
     int *row_ids;    // [R] host, until state_upload
     int *row_pos;    // [R] host
     int *row_want;   // [max_wanted] host
     int *row_index;  // [max_wanted] host
-    int *ids;        // [R] token of each row; device memory from here on
-    int *pos;        // [R] its position, 0 to n_ctx - 1
-    float *x;        // [R, C] the residual stream
-    float *norm;     // [R, C] x, normalised
-    float *qkv;      // [R, 3C] query, key and value of each row
-    float *mix;      // [R, C] what the heads read, side by side
-    float *hidden;   // [R, n_inner]
-    int *want;       // [max_wanted] which rows
-    float *last;     // [max_wanted, C] their x, normalised
-    float *logits;   // [max_wanted, V]
-    int *index;      // [max_wanted] place in the text of the token that follows
-    int *next;       // [max_wanted] that token, once it is chosen
+
+    int *ids;       // [R] token of each row; device memory from here on
+    int *pos;       // [R] its position, 0 to n_ctx - 1
+    float *x;       // [R, C] the residual stream
+    float *norm;    // [R, C] x, normalised
+    float *qkv;     // [R, 3C] query, key and value of each row
+    float *mix;     // [R, C] what the heads read, side by side
+    float *hidden;  // [R, n_inner]
+    int *want;      // [max_wanted] which rows
+    float *last;    // [max_wanted, C] their x, normalised
+    float *logits;  // [max_wanted, V]
+    int *index;     // [max_wanted] place in the text of the token that follows
+    int *next;      // [max_wanted] that token, once it is chosen
 } State;
 
 // One allocation on the host and one on the device; release with state_free.
 void state_init(State *s, const Config *config, int max_rows, int max_wanted);
 void state_free(State *s);
-void state_clear(State *s);                 // no rows
-void state_row(State *s, int id, int pos);  // adds a row
-void state_want(State *s, int row);         // the logits of that row
-void state_want_next(State *s,
-                     int index);  // those of the row just added, for text place `index`
-void state_upload(State *s);      // what was added, to the device
+// No rows.
+void state_clear(State *s);
+// Adds a row.
+void state_row(State *s, int id, int pos);
+// The logits of a row.
+void state_want(State *s, int row);
+// Those of the row just added, for text place `index`.
+void state_want_next(State *s, int index);
+// What was added, to the device.
+void state_upload(State *s);
 
 #endif

@@ -9,6 +9,7 @@ text is the same wherever it is made.
 
 import os
 import re
+import signal
 import sys
 
 import stages
@@ -124,4 +125,5 @@ def main():
 
 
 if __name__ == "__main__":
+    signal.signal(signal.SIGPIPE, signal.SIG_DFL)  # make diff05 | head
     sys.exit(main())

@@ -86,7 +86,8 @@ class Works(unittest.TestCase):
     def test_every_tensor_of_every_model(self):
         for model in ("odd", "heads64", "head80"):
             for t in json.loads(self.output("--json", "-m", MODELS / model))["tensors"]:
-                self.assertIn(t["name"], self.output("--tensor", t["name"], "-m", MODELS / model))
+                self.assertIn(t["name"],
+                              self.output("--tensor", t["name"], "-m", MODELS / model))
 
     def test_header(self):
         text = self.output("--header")
@@ -166,15 +167,21 @@ class Errors(unittest.TestCase):
 
     def test_wrong_headers(self):
         for part, header in (
-                ("an object", "[]"), ("line 1, column 2", "{"), ("'x'", "{x}"), ("UTF-8", '{"\udcff":1}'),
-                ("unknown dtype F33", {"a": tensor("F33")}), ('no "shape"', {"a": {"dtype": "F32"}}),
-                ("9 dimensions", {"a": tensor(shape=[1] * 9)}), ("too large", {"a": tensor(shape=[2**53] * 2)}),
-                ("not a whole number", {"a": tensor(shape=[-1])}), ("make 12", {"a": tensor(shape=[3])}),
-                ("before it begins", {"a": tensor(offsets=[8, 0])}), ("cut short", {"a": tensor(offsets=[8, 16])}),
+                ("an object", "[]"), ("line 1, column 2", "{"), ("'x'", "{x}"),
+                ("UTF-8", '{"\udcff":1}'),
+                ("unknown dtype F33", {"a": tensor("F33")}),
+                ('no "shape"', {"a": {"dtype": "F32"}}),
+                ("9 dimensions", {"a": tensor(shape=[1] * 9)}),
+                ("too large", {"a": tensor(shape=[2**53] * 2)}),
+                ("not a whole number", {"a": tensor(shape=[-1])}),
+                ("make 12", {"a": tensor(shape=[3])}),
+                ("before it begins", {"a": tensor(offsets=[8, 0])}),
+                ("cut short", {"a": tensor(offsets=[8, 16])}),
                 ("a gap of 4 bytes", {"a": tensor(shape=[1], offsets=[4, 8])}),
                 ("bytes long", {"a": tensor(shape=[1], offsets=[0, 4])}),
                 ("overlaps a", {"a": tensor(), "b": tensor(shape=[1], offsets=[4, 8])}),
-                ("two tensors are named a", json.dumps({"a": tensor()})[:-1] + ',"a":{"dtype":"F32",'
+                ("two tensors are named a",
+                 json.dumps({"a": tensor()})[:-1] + ',"a":{"dtype":"F32",'
                  '"shape":[0],"data_offsets":[8,8]}}'),
                 ("a string", {"__metadata__": {"x": 1}})):
             with self.subTest(part):
@@ -188,9 +195,12 @@ class Errors(unittest.TestCase):
         path = self.directory / "config.json"
         config = json.loads(path.read_text())
         for part, change in (
-                ("type llama", {"model_type": "llama"}), ("activation", {"activation_function": "relu"}),
-                ("multiple", {"n_head": 4}), ('no "n_embd"', {"n_embd": None}), ("a number", {"n_embd": "6"}),
-                ("whole number", {"n_layer": 0}), ("variant", {"scale_attn_by_inverse_layer_idx": True})):
+                ("type llama", {"model_type": "llama"}),
+                ("activation", {"activation_function": "relu"}),
+                ("multiple", {"n_head": 4}), ('no "n_embd"', {"n_embd": None}),
+                ("a number", {"n_embd": "6"}),
+                ("whole number", {"n_layer": 0}),
+                ("variant", {"scale_attn_by_inverse_layer_idx": True})):
             with self.subTest(part):
                 path.write_text(json.dumps({**config, **change}))
                 self.fails(part, "-m", self.directory)
@@ -205,9 +215,12 @@ class Errors(unittest.TestCase):
         whole = json.loads(index.read_text())
         names = list(whole["weight_map"])
         files = sorted(set(whole["weight_map"].values()))
-        for part, change in (("is not in", {names[0]: files[0 if whole["weight_map"][names[0]] != files[0] else 1]}),
-                             ("is not in", {"more": files[0]}), ("No such file", {"more": "none.safetensors"}),
-                             ("not the name of a file", {"more": "../x"}), ("a string", {"more": 1})):
+        for part, change in (("is not in",
+                              {names[0]: files[0 if whole["weight_map"][names[0]] != files[0] else 1]}),
+                             ("is not in", {"more": files[0]}),
+                             ("No such file", {"more": "none.safetensors"}),
+                             ("not the name of a file", {"more": "../x"}),
+                             ("a string", {"more": 1})):
             with self.subTest(change):
                 index.write_text(json.dumps({"weight_map": {**whole["weight_map"], **change}}))
                 self.fails(part, "-m", self.directory)
@@ -222,8 +235,10 @@ class Errors(unittest.TestCase):
     def test_the_same_tensor_in_two_files(self):
         for name in ("a", "b"):
             path = self.directory / f"{name}.safetensors"
-            path.write_bytes(tensors_file({"x": tensor(), name: tensor(shape=[0], offsets=[8, 8])}))
-        index = {"weight_map": {"x": "a.safetensors", "a": "a.safetensors", "b": "b.safetensors"}}
+            path.write_bytes(tensors_file({"x": tensor(),
+                                           name: tensor(shape=[0], offsets=[8, 8])}))
+        index = {"weight_map": {"x": "a.safetensors", "a": "a.safetensors",
+                                "b": "b.safetensors"}}
         (self.directory / "model.safetensors.index.json").write_text(json.dumps(index))
         self.fails("and again", "-m", self.directory)
 

@@ -78,7 +78,8 @@ class Works(unittest.TestCase):
         self.assertEqual(self.output("--encode", ""), b"\n")
 
     def test_decode_takes_spaces_and_adds_a_newline(self):
-        self.assertEqual(self.output("--decode", "1 2,3\n4"), self.output("--decode", "1,2,3,4"))
+        self.assertEqual(self.output("--decode", "1 2,3\n4"),
+                         self.output("--decode", "1,2,3,4"))
         self.assertEqual(self.output("--decode", "0"), b"!\n")
 
     def test_trace(self):
@@ -96,7 +97,8 @@ class Works(unittest.TestCase):
 
     def on_a_terminal(self, **variables):
         master, slave = os.openpty()
-        done = subprocess.run([PROGRAM, "--trace", "Hi"], stdin=subprocess.DEVNULL, stdout=slave,
+        done = subprocess.run([PROGRAM, "--trace", "Hi"], stdin=subprocess.DEVNULL,
+                              stdout=slave,
                               env={**ENVIRONMENT, **variables}, timeout=60)
         os.close(slave)
         self.assertEqual(done.returncode, 0)
@@ -157,9 +159,11 @@ class Errors(unittest.TestCase):
         path.write_text(json.dumps(vocabulary))
         self.fails("merges.txt", "-m", self.directory, "a")
         lines = (TALES / "merges.txt").read_text().split("\n")
-        for part, more in (("two tokens with a space", "a"), ("two tokens with a space", "a b c"),
+        for part, more in (("two tokens with a space", "a"),
+                           ("two tokens with a space", "a b c"),
                            ("two tokens with a space", " a"), ("two tokens with a space", "a "),
-                           ("line 3: \"aĠa\" is not in vocab.json", "aĠa b"), ("there already", lines[1])):
+                           ("line 3: \"aĠa\" is not in vocab.json", "aĠa b"),
+                           ("there already", lines[1])):
             with self.subTest(more):
                 merges.write_text("\n".join(lines[:2] + [more]))
                 self.fails(part, "-m", self.directory, "a")
@@ -181,7 +185,8 @@ class Errors(unittest.TestCase):
         shutil.copy(TALES / "vocab.json", self.directory)
         text = (TALES / "merges.txt").read_bytes().replace(b"\n", b"\r\n")
         (self.directory / "merges.txt").write_bytes(text)
-        self.assertEqual(run("-q", "-m", self.directory, "the king").stdout, run("-q", "the king").stdout)
+        self.assertEqual(run("-q", "-m", self.directory, "the king").stdout,
+                         run("-q", "the king").stdout)
 
 
 if __name__ == "__main__":
