@@ -11,22 +11,34 @@
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 
-enum { NEAR = 5, WORDS = 4, PLACES = 10 };
+enum { NEAR = 5, TOP = 10, WORDS = 4, PLACES = 20 };
 
-// The tables as floats on the host, and the rows of the pass.
+// The tables as the file has them, and the rows of the pass; all on the host.
 typedef struct {
-    float *wte;  // [V, C]
-    float *wpe;  // [n_ctx, C]
-    float *x;    // [T, C]
+    const Input *in;
+    int C, n_ctx;
+    float *wte;    // [V, C]
+    float *wpe;    // [n_ctx, C]
+    float *norms;  // [V] lengths of the rows of wte
+    float *x;      // [n, C]
 } Tables;
 
-static float *read_tensor(const Input *in, const char *name, int rows)
+typedef struct {
+    const char *given;
+    int *ids;  // [n] mostly one token
+    int n;
+} Word;
+
+typedef struct {
+    int id;
+    float cosine;
+} Neighbour;
+
+static const float *row(const Tables *t, const float *table, int i)
 {
-    size_t n = (size_t)rows * (size_t)in->config.C;
-    float *values = memory_alloc(n, sizeof *values, name);
-    tensor_floats(values, weights_find(&in->weights, name), 0, n);
-    return values;
+    return table + (size_t)i * (size_t)t->C;
 }
 
 static float dot(const float *a, const float *b, int n)
@@ -46,157 +58,231 @@ static float cosine(const float *a, const float *b, int n)
     return dot(a, b, n) / (norm(a, n) * norm(b, n));
 }
 
-static void print_rows(const Input *in, const Tables *t)
-{
-    char label[INPUT_LABEL];
-    int C = in->config.C;
-    printf("%sx[t] = wte[id] + wpe[t]%s: %d rows of %d numbers\n\n", ink(BOLD),
-           ink(PLAIN), in->n, C);
-    printf("%4s %-14s %6s %9s %9s %9s   first numbers of x\n", "t", "token", "id",
-           "|wte|", "|wpe|", "|x|");
-    for (int i = 0; i < in->n; i++) {
-        const float *x = t->x + (size_t)i * C;
-        input_label(in, in->ids[i], label);
-        printf("%4d %s%-14s%s %6d %9.3f %9.3f %9.3f  ", i, paper(i), label, ink(PLAIN),
-               in->ids[i], (double)norm(t->wte + (size_t)in->ids[i] * C, C),
-               (double)norm(t->wpe + (size_t)i * C, C), (double)norm(x, C));
-        for (int k = 0; k < 4 && k < C; k++)
-            printf(" %7.3f", (double)x[k]);
-        printf("\n");
-    }
-}
+// ---- neighbours
 
-// The NEAR tokens whose rows point most nearly the same way as that of `id`.
-static void nearest(const Input *in, const Tables *t, int id, int *ids, float *cosines)
+// The tokens whose rows of wte point most nearly the same way as `target`, the nearest
+// first, without those of words[n].  Returns how many: `most`, or all there are.
+static int nearest(const Tables *t, const float *target, const Word *words, int n,
+                   Neighbour *found, int most)
 {
-    int C = in->config.C;
-    for (int i = 0; i < NEAR; i++)
-        cosines[i] = -INFINITY;
-    for (int other = 0; other < in->config.V; other++) {
-        float c = cosine(t->wte + (size_t)id * C, t->wte + (size_t)other * C, C);
-        int place = NEAR;
-        while (place > 0 && c > cosines[place - 1])
+    int count = 0;
+    float length = norm(target, t->C);
+    for (int id = 0; id < t->in->config.V; id++) {
+        float c = dot(target, row(t, t->wte, id), t->C) / (length * t->norms[id]);
+        for (int i = 0; i < n; i++)
+            for (int k = 0; k < words[i].n; k++)
+                if (words[i].ids[k] == id)
+                    c = NAN;
+        int place = count;
+        while (place > 0 && c > found[place - 1].cosine)
             place--;
-        if (other == id || place == NEAR)
+        if (place == most || isnan(c))  // NaN, too: a row of zeros
             continue;
-        for (int i = NEAR - 1; i > place; i--) {
-            cosines[i] = cosines[i - 1];
-            ids[i] = ids[i - 1];
-        }
-        cosines[place] = c;
-        ids[place] = other;
+        count += count < most;
+        memmove(found + place + 1, found + place,
+                (size_t)(count - place - 1) * sizeof *found);
+        found[place] = (Neighbour){ id, c };
+    }
+    return count;
+}
+
+static int nearest_to_token(const Tables *t, int id, Neighbour *found)
+{
+    Word itself = { NULL, &id, 1 };
+    return nearest(t, row(t, t->wte, id), &itself, 1, found, NEAR);
+}
+
+static void json_neighbours(const Tables *t, const char *key, const Neighbour *found,
+                            int n)
+{
+    json_begin("[", key);
+    for (int i = 0; i < n; i++) {
+        json_begin("{", NULL);
+        json_int("id", found[i].id);
+        input_json_token(t->in, "token", found[i].id);
+        json_float("cosine", (double)found[i].cosine);
+        json_end();
+    }
+    json_end();
+}
+
+// ---- words
+
+// A word's tokens: of " word", which is how words look inside a text; or of "word", if
+// only that is one token.
+static Word find_word(const Tables *t, const char *given)
+{
+    size_t n = strlen(given);
+    char *text = memory_alloc(n + 2, 1, "a word");
+    Word spaced = { .given = given }, bare = spaced;
+    snprintf(text, n + 2, " %s", given);
+    spaced.ids = tokenizer_encode(&t->in->tokenizer, text, n + 1, &spaced.n);
+    bare.ids = tokenizer_encode(&t->in->tokenizer, given, n, &bare.n);
+    free(text);
+    if (spaced.n > 1 && (bare.n == 1 || *given == ' ')) {
+        free(spaced.ids);
+        return bare;
+    }
+    free(bare.ids);
+    return spaced;
+}
+
+// target += sign * the mean of the rows of its tokens.
+static void add_word(const Tables *t, const Word *w, float sign, float *target)
+{
+    float share = sign / (float)w->n;
+    for (int i = 0; i < w->n; i++) {
+        if (w->ids[i] >= t->in->config.V)
+            die("vocab.json has a token %d, config.json a vocabulary of %d; do the two "
+                "belong together?",
+                w->ids[i], t->in->config.V);
+        vec_mix(target, &share, row(t, t->wte, w->ids[i]), F32, t->C, 1, t->C);
     }
 }
 
-static void print_neighbours(const Input *in, const Tables *t)
+static void print_words(const Tables *t, const Word *words, int n)
+{
+    char text[INPUT_LABEL];
+    printf("%s%s%s: tokens whose rows of wte point the same way%s (cosine)\n\n",
+           ink(BOLD), n == 1 ? "Near a word" : "A is to B as C is to what?", ink(PLAIN),
+           n == 1 ? "" : " as B - A + C");
+    for (int i = 0; i < n; i++) {
+        terminal_escape(text, sizeof text, words[i].given, strlen(words[i].given));
+        printf("  %-14s ", text);
+        for (int k = 0; k < words[i].n; k++) {
+            input_label(t->in, words[i].ids[k], text);
+            printf(" %s%s%s", paper(k), text, ink(PLAIN));
+        }
+        printf("%s\n", words[i].n == 1 ? "" : ": several tokens; the mean of their rows");
+    }
+    printf("\n");
+}
+
+static void print_list(const Tables *t, const Neighbour *found, int n)
 {
     char label[INPUT_LABEL];
-    printf("\n%sNeighbours%s: tokens whose rows of wte point the same way (cosine)\n\n",
-           ink(BOLD), ink(PLAIN));
-    for (int i = in->n > WORDS ? in->n - WORDS : 0; i < in->n; i++) {
-        int ids[NEAR] = { 0 };
-        float cosines[NEAR];
-        nearest(in, t, in->ids[i], ids, cosines);
-        input_label(in, in->ids[i], label);
-        printf("  %s%-12s%s", paper(i), label, ink(PLAIN));
-        for (int k = 0; k < NEAR && k < in->config.V - 1; k++) {
-            input_label(in, ids[k], label);
-            printf("  %s %.2f", label, (double)cosines[k]);
-        }
-        printf("\n");
+    for (int i = 0; i < n; i++) {
+        input_label(t->in, found[i].id, label);
+        printf("  %-14s  %5.2f  %s%s%s\n", label, (double)found[i].cosine, ink(CYAN),
+               terminal_bar((double)found[i].cosine, 40), ink(PLAIN));
     }
 }
 
-static void print_positions(const Input *in, const Tables *t)
+static void json_words(const Tables *t, const Word *words, int n)
+{
+    json_begin("[", "words");
+    for (int i = 0; i < n; i++) {
+        size_t bytes;
+        const Word *w = &words[i];
+        char *text = tokenizer_decode(&t->in->tokenizer, w->ids, w->n, &bytes);
+        json_begin("{", NULL);
+        json_text("word", w->given, strlen(w->given));
+        json_text("text", text, bytes);
+        json_ints("ids", w->ids, w->n);
+        json_end();
+        free(text);
+    }
+    json_end();
+}
+
+// What lies near one word, or near B - A + C of three.
+static void show_words(const Tables *t, const char *key, const char *const *given, int n)
+{
+    Word words[3];
+    Neighbour found[TOP];
+    float *target = memory_alloc((size_t)t->C, sizeof *target, "a row");
+    if (!t->in->has_text)
+        die("--%s needs the model's vocab.json and merges.txt", key);
+    for (int i = 0; i < n; i++) {
+        words[i] = find_word(t, given[i]);
+        add_word(t, &words[i], n == 3 && i == 0 ? -1 : 1, target);
+    }
+    int count = nearest(t, target, words, n, found, TOP);
+    if (t->in->options->json) {
+        json_begin("{", key);
+        json_words(t, words, n);
+        json_neighbours(t, "nearest", found, count);
+        json_end();
+    } else {
+        if (!t->in->options->quiet)
+            print_words(t, words, n);
+        print_list(t, found, count);
+    }
+    for (int i = 0; i < n; i++)
+        free(words[i].ids);
+    free(target);
+}
+
+// ---- positions
+
+// 0 1 2 5 10 20 50 ... and the last one; returns how many.
+static int choose_places(const Tables *t, int *places)
+{
+    int n = 0, last = t->n_ctx - 1;
+    for (int p = 0; p < last; p = n < 3 ? n : n % 3 ? 2 * p : 5 * p / 2)
+        places[n++] = p;
+    places[n++] = last;
+    return n;
+}
+
+static float alike(const Tables *t, int p, int q)
+{
+    return cosine(row(t, t->wpe, p), row(t, t->wpe, q), t->C);
+}
+
+static void print_map(const Tables *t)
 {
     float cosines[PLACES * PLACES];
     char text[PLACES][12];
     const char *labels[PLACES];
-    int C = in->config.C, n = 0, places[PLACES];
-    for (int p = 0; n < PLACES && p < in->config.T; p = p < 4 ? p + 1 : 2 * p)
-        places[n++] = p;
+    int places[PLACES], n = choose_places(t, places);
     for (int i = 0; i < n; i++) {
         snprintf(text[i], sizeof text[i], "%d", places[i]);
         labels[i] = text[i];
         for (int j = 0; j < n; j++)
-            cosines[i * n + j] =
-                cosine(t->wpe + (size_t)places[i] * C, t->wpe + (size_t)places[j] * C, C);
+            cosines[i * n + j] = alike(t, places[i], places[j]);
     }
     printf("\n%sPositions%s: cosine of rows of wpe, from -1 to 1\n\n", ink(BOLD),
            ink(PLAIN));
     terminal_heatmap(cosines, n, n, labels, -1, 1);
 }
 
-static void print_json(const Input *in, const Tables *t)
+static void print_positions(const Tables *t)
 {
-    int C = in->config.C;
-    json_begin("{", NULL);
-    json_ints("ids", in->ids, in->n);
-    json_begin("[", "rows");
-    for (int i = 0; i < in->n; i++) {
-        int ids[NEAR] = { 0 };
-        float cosines[NEAR];
-        nearest(in, t, in->ids[i], ids, cosines);
-        json_begin("{", NULL);
-        json_int("position", i);
-        json_int("id", in->ids[i]);
-        input_json_token(in, "token", in->ids[i]);
-        json_float("wte_norm", (double)norm(t->wte + (size_t)in->ids[i] * C, C));
-        json_float("wpe_norm", (double)norm(t->wpe + (size_t)i * C, C));
-        json_float("norm", (double)norm(t->x + (size_t)i * C, C));
-        json_begin("[", "near");
-        for (int k = 0; k < NEAR && k < in->config.V - 1; k++) {
-            json_begin("{", NULL);
-            json_int("id", ids[k]);
-            input_json_token(in, "token", ids[k]);
-            json_float("cosine", (double)cosines[k]);
-            json_end();
-        }
-        json_end();
-        json_end();
+    int places[PLACES], n = choose_places(t, places);
+    printf("%sPositions%s: cosine of rows of wpe, each with each\n\n%6s", ink(BOLD),
+           ink(PLAIN), "");
+    for (int i = 0; i < n; i++)
+        printf("%6d", places[i]);
+    for (int i = 0; i < n; i++) {
+        printf("\n%6d", places[i]);
+        for (int j = 0; j < n; j++)
+            printf("%6.2f", (double)alike(t, places[i], places[j]));
     }
-    json_end();
+    printf("\n\n%sDecay%s: with position 0\n\n", ink(BOLD), ink(PLAIN));
+    for (int i = 0; i < n; i++)
+        printf("%6d%6.2f  %s%s%s\n", places[i], (double)alike(t, 0, places[i]), ink(CYAN),
+               terminal_bar((double)alike(t, 0, places[i]), 40), ink(PLAIN));
+}
+
+static void json_cosines(const Tables *t, const char *key, int with, const int *places,
+                         int n)
+{
+    json_begin("[", key);
+    for (int i = 0; i < n; i++)
+        json_float(NULL, (double)alike(t, with, places[i]));
     json_end();
 }
 
-// The pass: the prompt's rows through embeddings_forward, and back to the host.
-static void compute(Input *in, const Embeddings *e, float *x)
+static void json_positions(const Tables *t)
 {
-    State s;
-    state_init(&s, &in->config, in->n);
-    for (int i = 0; i < in->n; i++)
-        state_row(&s, in->ids[i], i);
-    state_upload(&s);
-    embeddings_forward(e, &s);
-    trace_dump("hidden_states", 0, s.x, s.T, in->config.C);
-    device_download(x, s.x, (size_t)in->n * (size_t)in->config.C * sizeof *x);
-    state_free(&s);
+    int places[PLACES], n = choose_places(t, places);
+    json_ints("positions", places, n);
+    json_begin("[", "cosines");
+    for (int i = 0; i < n; i++)
+        json_cosines(t, NULL, places[i], places, n);
+    json_end();
+    json_cosines(t, "decay", 0, places, n);
 }
 
-void show(Input *in)
-{
-    Params p = { .weights = &in->weights, .config = &in->config, .dtype = in->dtype };
-    Embeddings e;
-    Tables t;
-    input_crop(in);
-    params_embeddings(&p, &e);  // counts
-    params_allocate(&p, "embeddings");
-    params_embeddings(&p, &e);
-    t.wte = read_tensor(in, "wte.weight", in->config.V);
-    t.wpe = read_tensor(in, "wpe.weight", in->config.T);
-    t.x = memory_alloc((size_t)in->n * (size_t)in->config.C, sizeof *t.x, "rows");
-    compute(in, &e, t.x);
-    if (in->options->json) {
-        print_json(in, &t);
-    } else {
-        print_rows(in, &t);
-        if (!in->options->quiet) {
-            print_neighbours(in, &t);
-            print_positions(in, &t);
-        }
-    }
-    free(t.wte);
-    free(t.wpe);
-    free(t.x);
-    device_free(p.block);
-}
+// ---- the prompt

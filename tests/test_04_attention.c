@@ -48,9 +48,10 @@ static void choose(const char *kernel)
     kernels_start(&o, tables);
 }
 
-// One head of 2 dims, keys like one-hot codes, huge queries: softmax picks one row, so the result
-// is that row's value.  C is 2: weights that pass x on as query, key and value.
-static void pick_rows(const char *kernel)
+// One head of 2 dims, huge queries: softmax picks one row, so the result is that row's value.  C is
+// 2: weights that pass x on as query, key (times `sign`) and value.  The rows get longer, so each
+// finds itself best; with sign -1 the first, by scores that are all far below 0.
+static void pick_rows(const char *kernel, float sign)
 {
     enum { T = 40, C = 2 };
     Config c = { .V = 1, .T = T, .C = C, .L = 1, .NH = 1, .n_inner = 8 };
@@ -66,30 +67,37 @@ static void pick_rows(const char *kernel)
                     NULL };
     qkv[0 * 6 + 0] = 1000;  // query = 1000 (x0, x1)
     qkv[1 * 6 + 1] = 1000;
-    qkv[0 * 6 + 2] = 1;  // key = (x0, x1)
-    qkv[1 * 6 + 3] = 1;
+    qkv[0 * 6 + 2] = sign;  // key = (x0, x1)
+    qkv[1 * 6 + 3] = sign;
     qkv[0 * 6 + 4] = 7;  // value = (7 x0, 7 x1)
     qkv[1 * 6 + 5] = 7;
     matrix_pack(&a.qkv, qkv, F32, MATRIX_IN_OUT);
     matrix_pack(&a.proj, proj, F32, MATRIX_IN_OUT);
     float in[T * C];
-    for (int t = 0; t < T;
-         t++) {  // longer and longer vectors on one line: each finds itself best
+    for (int t = 0; t < T; t++) {
         in[t * C] = 1 + 0.1f * (float)t;
         in[t * C + 1] = 0.5f * in[t * C];
         state_row(&s, 0, t);
     }
     attention_forward(&a, &s, in);
-    for (int i = 0; i < T * C; i++)
-        cr_expect(fabsf(s.x[i] - 7 * in[i]) < 1e-4f, "%s: x[%d] is %g, should be %g",
-                  kernel, i, (double)s.x[i], (double)(7 * in[i]));
+    for (int i = 0; i < T * C; i++) {
+        float want = 7 * in[sign > 0 ? i : i % C];
+        cr_expect(fabsf(s.x[i] - want) < 1e-4f, "%s: x[%d] is %g, should be %g", kernel,
+                  i, (double)s.x[i], (double)want);
+    }
     state_free(&s);
 }
 
 Test(attention, picks_a_row)
 {
-    pick_rows("attention=fused");
-    pick_rows("attention=naive");
+    pick_rows("attention=fused", 1);
+    pick_rows("attention=naive", 1);
+}
+
+Test(attention, scores_far_below_zero)
+{
+    pick_rows("attention=fused", -1);
+    pick_rows("attention=naive", -1);
 }
 
 // One layer of a reference model.
