@@ -175,6 +175,7 @@ train: venv ## the default model and its draft, anew (hours)
 reference: venv ## tests/reference, anew
 	.venv/bin/python tests/reference/make_reference.py all
 
+.PHONY: models/random
 models/random: $(call objects,models/random.c $(patsubst %,stage01_weights/%.c,\
     config floats json safetensors weights)) $(COMMON_OBJECTS)
 	$(CC) $(ALL_CFLAGS) -o $@ $^ $(LIBS)

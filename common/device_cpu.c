@@ -9,9 +9,17 @@ const char *device_name(void)
     return "cpu";
 }
 
+static size_t allocated;
+
 void *device_alloc(size_t bytes, const char *what)
 {
+    allocated += bytes;
     return memory_alloc(bytes, 1, what);
+}
+
+size_t device_bytes(void)
+{
+    return allocated;
 }
 
 void device_free(void *p)

@@ -5,11 +5,11 @@
 // weight that is loaded serves ROWS rows, and each output has one accumulator, which sees
 // k = 0, 1, 2, ...
 #include "matmul.h"
-#include "device.h"
 #include "elementary.h"
-#include "error.h"
 #include "halves.h"
+#include "memory.h"
 #include "trace.h"
+#include <stdlib.h>
 
 enum { PANEL = 16, DEPTH = 128 };
 
@@ -63,13 +63,13 @@ void matrix_pack(Matrix *m, const void *data, DType from, MatrixLayout layout)
     #pragma omp parallel
     {
         float(*panel)[PANEL] =
-            device_alloc((size_t)m->in * sizeof *panel, "packing weights");
+            memory_alloc((size_t)m->in, sizeof *panel, "packing weights");
         #pragma omp for
         for (int p = 0; p < panels_of(m->out); p++) {
             gather_panel(panel, m, data, from, layout, p * PANEL);
             floats_to_halves(panel_of(m, p), panel[0], m->dtype, m->in * PANEL);
         }
-        device_free(panel);
+        free(panel);
     }
 }
 

@@ -9,6 +9,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #ifdef _OPENMP
 #include <omp.h>
@@ -24,11 +25,23 @@ typedef struct {
     double start, bytes, flops;
 } Event;
 
+enum { TOTALS = 64 };
+
+// --dry-run: the sum of all operations of one kind.
+typedef struct {
+    char name[64];
+    long calls;
+    double bytes, flops;
+} Total;
+
 static struct {
     bool on, dry;  // `on`: anything to record
     const char *profile;
     Event *events;
     size_t n, room;
+    Total totals[TOTALS];
+    int n_totals;
+    int stdout_kept;  // a dry run's own output goes nowhere; this is where stdout was
     Dump *dump;
 } trace;
 
@@ -42,11 +55,32 @@ static void add_event(const char *name, double bytes, double flops)
     trace.events[trace.n++] = (Event){ name, timer_now(), bytes, flops };
 }
 
+// "h.7.mlp.c_fc.weight" counts as "h.*.mlp.c_fc.weight".
+static void add_total(const char *name, double bytes, double flops)
+{
+    char kind[sizeof trace.totals[0].name];
+    size_t digits = strncmp(name, "h.", 2) == 0 ? strspn(name + 2, "0123456789") : 0;
+    snprintf(kind, sizeof kind, "%s%s", digits ? "h.*" : "",
+             digits ? name + 2 + digits : name);
+    int i = 0;
+    while (i < trace.n_totals && strcmp(trace.totals[i].name, kind) != 0)
+        i++;
+    if (i == TOTALS)
+        return;
+    if (i == trace.n_totals)
+        strcpy(trace.totals[trace.n_totals++].name, kind);
+    trace.totals[i].calls++;
+    trace.totals[i].bytes += bytes;
+    trace.totals[i].flops += flops;
+}
+
 bool trace_op(const char *name, double bytes, double flops)
 {
     if (!trace.on)
         return true;
-    if (omp_get_thread_num() == 0)
+    if (omp_get_thread_num() == 0 && trace.dry)
+        add_total(name, bytes, flops);
+    else if (omp_get_thread_num() == 0)
         add_event(name, bytes, flops);
     return !trace.dry;
 }
@@ -82,6 +116,9 @@ void trace_profile_to(const char *path)
 void trace_dry_run(void)
 {
     trace.on = trace.dry = true;
+    trace.stdout_kept = dup(STDOUT_FILENO);
+    if (trace.stdout_kept < 0 || !freopen("/dev/null", "w", stdout))
+        die("--dry-run: cannot put stdout aside: %s", strerror(errno));
 }
 
 static void write_profile(double end)
@@ -105,34 +142,27 @@ static void write_profile(double end)
         die("cannot write %s: %s", trace.profile, strerror(errno));
 }
 
-// --dry-run: one line for each name, in the order of their first call.
 static void print_totals(void)
 {
-    double bytes = 0, flops = 0;
-    printf("%-32s %8s %14s %14s\n", "operation", "calls", "bytes", "flops");
-    for (size_t i = 0; i < trace.n; i++) {
-        Event sum = { trace.events[i].name, 0, 0, 0 };
-        int calls = 0;
-        for (size_t j = i; sum.name && j < trace.n; j++)
-            if (trace.events[j].name && strcmp(trace.events[j].name, sum.name) == 0) {
-                sum.bytes += trace.events[j].bytes;
-                sum.flops += trace.events[j].flops;
-                calls++;
-                if (j > i)
-                    trace.events[j].name = NULL;
-            }
-        if (sum.name)
-            printf("%-32s %8d %14.0f %14.0f\n", sum.name, calls, sum.bytes, sum.flops);
-        bytes += sum.bytes;
-        flops += sum.flops;
+    Total all = { "all", 0, 0, 0 };
+    fflush(stdout);
+    dup2(trace.stdout_kept, STDOUT_FILENO);
+    printf("%-28s %8s %12s %12s\n", "operation", "calls", "MB", "Mflop");
+    for (int i = 0; i <= trace.n_totals; i++) {
+        const Total *t = i < trace.n_totals ? &trace.totals[i] : &all;
+        printf("%-28s %8ld %12.3f %12.3f\n", t->name, t->calls, t->bytes / 1e6,
+               t->flops / 1e6);
+        all.calls += t->calls;
+        all.bytes += t->bytes;
+        all.flops += t->flops;
     }
-    printf("%-32s %8zu %14.0f %14.0f\n", "all", trace.n, bytes, flops);
+    printf("memory for weights and activations: %.3f MB\n", (double)device_bytes() / 1e6);
 }
 
 void trace_end(void)
 {
     double end = timer_now();
-    if (trace.profile)
+    if (trace.profile && !trace.dry)
         write_profile(end);
     if (trace.dry)
         print_totals();
