@@ -1,25 +1,35 @@
-// What the stage shows: tokens become vectors.
+// What the stage shows: tokens become vectors, and vectors lie near each other.
+//
+// --json is one object.  Of a prompt it has
+//     ids
+//     rows            [{id, token, position, wte_norm, wpe_norm, norm, near}]: lengths of
+//                     the rows of wte, wpe and x, and the tokens nearest in wte
+// or what was asked for instead:
+//     near, analogy   {words: the tokens of each, as they were looked up [[{id, token}]],
+//                     nearest}
+//     positions       which; cosines [[...]] of each with each; decay [...]: with position 0
+// `near` of a row and `nearest` are lists [{id, token, cosine}], the nearest first.
 #ifndef SHOW_H
 #define SHOW_H
 
 #include "input.h"
 
+// The tables as the file has them, and the rows of the pass; all on the host.
 typedef struct {
-    const char *near;        // a word; NULL: not asked for
-    const char *analogy[3];  // A, B and C of A:B::C, likewise
-    bool positions;
-} ShowOptions;
+    const Input *in;
+    int C, n_ctx;
+    void *block;   // holds the arrays
+    float *wte;    // [V, C]
+    float *wpe;    // [n_ctx, C]
+    float *norms;  // [V] lengths of the rows of wte
+    float *x;      // [n, C] what embeddings_forward makes of the prompt
+} Tables;
 
-// Shows the rows of the prompt, or what was asked for.  --json: one object with
-//   ids, rows        [{position, id, token, wte_norm, wpe_norm, norm, near}]
-//   wte, wpe         {mean, std, norm}: of all numbers, and the mean length of a row
-//   norm_ratio       the length in wte / the length in wpe
-//   same_token       {id, token, positions, cosines}: the prompt's last token, at each of
-//                    the positions, compared with the same token at position 0
-// or with what was asked for:
-//   near, analogy    {words [{word, text (as it was looked up), ids}], nearest}
-//   positions        which; cosines: of each with each; decay: of each with position 0
-// `near` and `nearest` are lists [{id, token, cosine}], the nearest first.
-void show(Input *in, const ShowOptions *so);
+// The prompt's rows, their neighbours, and the tables as a whole.
+void show_prompt(const Tables *t);
+// What lies near words[0]; or, of three words A, B, C, near B - A + C.  `key`: "near" or
+// "analogy".
+void show_words(const Tables *t, const char *key, const char *const *words, int n);
+void show_positions(const Tables *t);
 
 #endif

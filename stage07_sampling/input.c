@@ -36,6 +36,11 @@ void input_open(Input *in, const Options *o, const char *builtin)
         in->ids = ids_read(o->ids, in->config.V, &in->n);
     else
         encode_prompt(in, builtin);
+    if (o->verbose)
+        note("%s: %d blocks of width %d, %d heads, n_ctx %d, weights as %s; %d threads; "
+             "%d tokens of prompt",
+             o->model, in->config.L, in->config.C, in->config.NH, in->config.T,
+             dtype_option(in->dtype), o->threads, in->n);
 }
 
 void input_close(Input *in)

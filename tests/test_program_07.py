@@ -13,7 +13,7 @@ import unittest
 
 sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
 
-from programs import (RANDOM, TESTS, Kernels, Program, Shared, byte_names,  # noqa: E402
+from programs import (RANDOM, ROOT, TESTS, Kernels, Program, Shared, byte_names,  # noqa: E402
                       copy_model, environment, model_path, parrot, read_vocabulary,
                       small_model, without_times)
 
@@ -34,8 +34,10 @@ class Stage07(Program, Shared, Kernels, unittest.TestCase):
     keys = ("prompt_ids", "ids", "text", "finish", "ttft_ms", "prefill_tok_s", "decode_tok_s")
     ids_key = "prompt_ids"
     options = ("kernel", "list-kernels", "profile", "dry-run", "seed", "tokens", "samples",
-               "temperature", "top-k", "top-p")
-    short = ("-n", "5")
+               "temperature", "top-k", "top-p", "min-p", "presence-penalty",
+               "frequency-penalty", "repetition-penalty", "no-repeat-ngram", "sampler", "stop",
+               "ignore-eos", "interactive")
+    short = ("-n", "2")
 
     # -- texts
 
@@ -106,11 +108,11 @@ class Stage07(Program, Shared, Kernels, unittest.TestCase):
     # -- seeds
 
     def test_seeds(self):
-        args = ["-n", "20", "--seed"]
+        args = ["-n", "12", "--seed"]
         first = self.same(*args, "1")
         self.assertEqual(self.same(*args, "1"), first)
         self.assertNotEqual(self.same(*args, "2")["ids"], first["ids"])
-        self.assertEqual(self.same(*args, "0"), self.same("-n", "20"))
+        self.assertEqual(self.same(*args, "0"), self.same("-n", "12"))
         self.assertNotEqual(self.same(*args, str(2 ** 64 - 1))["ids"],
                             self.same(*args, str(2 ** 32 - 1))["ids"])
 
@@ -154,26 +156,84 @@ class Stage07(Program, Shared, Kernels, unittest.TestCase):
 
     def test_greedy_in_many_ways(self):
         for model in ([], ["-m", model_path("odd"), "--ids", "1,2,3"]):
-            args = ["-n", "15", *model]
+            args = ["-n", "8", *model]
             want = self.same("--temperature", "0", *args)
-            for options in (["--top-k", "1"], ["--top-p", "0"], ["--top-p", "1e-6"],
+            for options in (["--top-k", "1"], ["--top-p", "1e-6"], ["--min-p", "1"],
                             ["--temperature", "1e-6"], ["--temperature", "0", "--seed", "9"],
                             ["--temperature", "0", "--top-k", "7", "--top-p", "0.5"]):
                 self.assertEqual(self.same(*options, *args), want, options)
 
     def test_the_smallest_temperatures_are_greedy_too(self):
-        want = self.same("--temperature", "0", "-n", "8")
+        model = ["-m", model_path("odd"), "--ids", "1,2,3", "-n", "20"]
+        want, wrong = self.same("--temperature", "0", *model), []
         for temperature in ("1e-30", "1e-37", "1e-38", "1e-40", "1e-45"):
-            for more in ([], ["--top-p", "0.9"], ["--top-k", "3"]):
-                with self.subTest((temperature, more)):
-                    self.assertEqual(self.same("--temperature", temperature, *more, "-n", "8"),
-                                     want)
+            for more in ([], ["--top-p", "0.9"], ["--top-k", "3"], ["--sampler", "sort"],
+                         ["--sampler", "pivot"]):
+                if self.same("--temperature", temperature, *more, *model) != want:
+                    wrong.append((temperature, *more))
+        self.assertEqual(wrong, [])
 
     def test_filters_that_keep_all(self):
-        want = self.same("-n", "15")
-        for options in (["--top-k", "0"], ["--top-k", "4096"], ["--top-k", "2147483647"],
-                        ["--top-p", "1"], ["--temperature", "1"]):
-            self.assertEqual(self.same(*options, "-n", "15"), want, options)
+        model = ["-m", model_path("odd"), "--ids", "1,2,3", "-n", "30"]
+        want = self.same(*model)
+        for options in (["--top-k", "0"], ["--top-k", "103"], ["--top-k", "2147483647"],
+                        ["--top-p", "1"], ["--min-p", "0"], ["--temperature", "1"],
+                        ["--presence-penalty", "0", "--frequency-penalty", "0"],
+                        ["--repetition-penalty", "1"], ["--no-repeat-ngram", "0"],
+                        ["--no-repeat-ngram", "1000"], ["--sampler", "gumbel"]):
+            self.assertEqual(self.same(*options, *model), want, options)
+
+    def test_samplers_draw_from_one_distribution(self):
+        """That of stage 06's probabilities: chi-square, 7 degrees of freedom."""
+        model = ["-m", model_path("heads12"), "--ids", "1,2,3", "-d", "f32"]
+        other = os.path.join(ROOT, "stage06", "run")
+        done = subprocess.run([other, "--json", "--top", "8", *model], stdout=subprocess.PIPE,
+                              check=True, stdin=subprocess.DEVNULL, env=environment())
+        probs = {t["id"]: t["prob"] ** 0.25 for t in json.loads(done.stdout)["top"]}
+        total = math.fsum(probs.values())
+        texts = []
+        for sampler in ("gumbel", "sort", "pivot"):
+            got = self.objects("--sampler", sampler, "--top-k", "8", "--temperature", "4",
+                               "--samples", "1000", "-n", "1", *model)
+            drawn = [sample["ids"][0] for sample in got]
+            self.assertLessEqual(set(drawn), set(probs))
+            chi = math.fsum((drawn.count(id_) - 1000 * p / total) ** 2 / (1000 * p / total)
+                            for id_, p in probs.items())
+            self.assertLess(chi, 24.3, sampler)  # one seed in a thousand is above
+            texts.append(drawn)
+        self.assertNotEqual(texts[0], texts[1])
+
+    def test_samplers_keep_their_promises(self):
+        model = ["-m", model_path("odd"), "--ids", "1,2,3", "-n", "20"]
+        greedy = self.same("--temperature", "0", *model)
+        for sampler in ("gumbel", "sort", "pivot"):
+            args = ["--sampler", sampler, "--seed", "5", *model]
+            self.assertEqual(self.same("-t", "1", *args), self.same("-t", "2", *args))
+            self.assertNotEqual(self.same("--seed", "6", *args[:2], *model), self.same(*args))
+            for options in (["--temperature", "0"], ["--top-k", "1"], ["--top-p", "1e-6"],
+                            ["--min-p", "1"]):
+                self.assertEqual(self.same(*options, *args), greedy, (sampler, options))
+
+    def test_penalties(self):
+        model = ["-m", model_path("tiny"), "--ids", "1,2,3", "--temperature", "0"]
+        plain = self.object("-n", "8", *model)["ids"]
+        self.assertLess(len(set(plain)), 8)
+        for name in ("--presence-penalty", "--frequency-penalty"):
+            got = self.object(name, "100", "-n", "8", *model)["ids"]
+            self.assertEqual(len({1, 2, 3, *got}), 11, name)     # all of the vocabulary
+        self.assertNotEqual(self.object("--repetition-penalty", "50", "-n", "8", *model)["ids"],
+                            plain)
+        got = self.object("--frequency-penalty", "-100", "-n", "8", *model)["ids"]
+        self.assertEqual(len(set(got)), 1)
+
+    def test_no_ngram_twice(self):
+        for n, count in ((1, 8), (2, 60), (3, 90)):
+            got = self.object("-m", model_path("tiny"), "--ids", "1,2,3", "-n", count,
+                              "--temperature", "0", "--no-repeat-ngram", n)
+            ids = got["prompt_ids"] + got["ids"]
+            grams = [tuple(ids[i:i + n]) for i in range(len(ids) - n + 1)]
+            self.assertEqual(len(set(grams)), len(grams), n)
+        self.object("-m", model_path("tiny"), "--ids", "1", "-n", "30", "--no-repeat-ngram", "1")
 
     def test_top_k_keeps_k(self):
         """Of many seeds only the two likeliest first tokens, and both of them."""
@@ -236,6 +296,33 @@ class Stage07(Program, Shared, Kernels, unittest.TestCase):
             got = self.object("-n", n, *args)
             self.assertEqual((got["ids"], got["finish"]), (circle[1:3][:n], finish))
         self.assertEqual(self.object("-n", "9", *args)["text"], "b")
+
+    def test_eos_that_is_ignored(self):
+        circle = bytes_to_ids(b"abc")
+        path = parrot(self.directory(), circle, eos=circle[2])
+        got = self.object("-m", path, "--temperature", "0", "-n", "5", "--ignore-eos", "a")
+        self.assertEqual((got["text"], got["finish"]), ("bcabc", "length"))
+
+    def test_stop_texts(self):
+        path = parrot(self.directory(), bytes_to_ids("abc☕".encode()))
+        args = ["-m", path, "--temperature", "0", "-n", "12", "a"]
+        for stops, text, finish, n in (
+                (["c"], "b", "stop", 2), (["b"], "", "stop", 1), (["bc"], "", "stop", 2),
+                (["☕"], "bc", "stop", 5), (["☕ab"], "bc", "stop", 7), (["x"], None, "length", 12),
+                (["c☕b"], None, "length", 12), (["ab"], "bc☕", "stop", 7), (["☕", "c"], "b", "stop", 2),
+                (["a", "x", "☕a"], "bc", "stop", 6), (["bc☕abc☕abc☕"], None, "length", 12)):
+            options = [option for stop in stops for option in ("--stop", stop)]
+            text = "bc☕abc☕a" if text is None else text
+            got = self.object(*options, *args)
+            self.assertEqual((got["text"], got["finish"], len(got["ids"])), (text, finish, n), stops)
+            self.assertEqual(self.output("-q", *options, *args), text + "\n", stops)
+            self.assertTrue(self.output(*options, *args).startswith("a" + text + "\n"), stops)
+
+    def test_a_stop_text_that_stands_in_the_prompt(self):
+        path = parrot(self.directory(), bytes_to_ids(b"abcd"))
+        got = self.object("-m", path, "--temperature", "0", "-n", "9", "--stop", "ab", "--ids",
+                          listed(bytes_to_ids(b"ab")))
+        self.assertEqual((got["text"], got["finish"]), ("cd", "stop"))
 
     def test_samples_that_end_at_unlike_places(self):
         path = copy_model("heads12", self.directory(), eos_token_id=10)
@@ -300,6 +387,21 @@ class Stage07(Program, Shared, Kernels, unittest.TestCase):
         args = ["-m", path, "--temperature", "0", "-n", "7", "/"]
         self.assertEqual(self.object(*args)["text"], text)
 
+    # -- in turns
+
+    def test_interactive(self):
+        path = parrot(self.directory(), bytes_to_ids(b"abcd"))
+        args = ["-m", path, "--temperature", "0", "-n", "3", "--interactive"]
+        self.assertEqual(self.output(*args, given=b"a\nb\n"), "bcd\ncda\n")
+        self.assertEqual(self.output(*args, given=b"a"), "bcd\n")
+        self.assertEqual(self.output(*args, given=b""), "")
+        with open(self.file(b"a\nb\n"), "rb") as file:
+            self.assertEqual(self.output(*args, stdin=file), "bcd\ncda\n")
+        many = b"a\n" * 30                       # more than n_ctx
+        self.assertEqual(self.output(*args, given=many), "bcd\n" * 30)
+        for options in (["--json"], ["--samples", "2"], ["--ids", "1"]):
+            self.fails("--interactive", "--interactive", *options)
+
     # -- errors
 
     def test_errors(self):
@@ -308,10 +410,18 @@ class Stage07(Program, Shared, Kernels, unittest.TestCase):
                 ("--temperature", ("-1", "nan", "x", "", "inf", "-0.1")),
                 ("--top-p", ("2", "-0.1", "nan", "x", "")),
                 ("--top-k", ("-5", "1.5", "x", "", "nan")),
-                ("--samples", ("0", "-1", "x", "1.5", "")),
+                ("--min-p", ("2", "-0.1", "nan", "x", "")),
+                ("--presence-penalty", ("nan", "x", "", "inf", "1e30")),
+                ("--frequency-penalty", ("nan", "x", "", "inf", "-1e30")),
+                ("--repetition-penalty", ("0", "-1", "nan", "x", "", "inf")),
+                ("--no-repeat-ngram", ("-1", "1.5", "x", "")),
+                ("--sampler", ("x", "", "gumbe", "sort,pivot")), ("--stop", ("",)),
+                ("--samples", ("0", "-1", "x", "1.5", "", "2000000000")),
                 ("--seed", ("-1", "x", "1.5", "", str(2 ** 64)))):
             for value in values:
                 self.always_fails("--tokens" if option == "-n" else option, option, value)
+        self.always_fails(["--stop", "vocab.json"], "--stop", "a", "-m", model_path("tiny"),
+                          "--ids", "1")
 
     def test_weights_that_are_not_numbers(self):
         path = small_model(self.directory(), 8, 16, lambda name, count: [math.nan] * count)
