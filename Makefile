@@ -132,7 +132,7 @@ bench: $(BENCH) ## times the tokenizer and the sampler: make bench TEXT=some.txt
 	$(BENCH) $(TEXT) models/tales $(GPT2_VOCAB)
 
 # ---- checks
-.PHONY: check check-stages check-diffs check-docs check-format forward diffNN diffs format
+.PHONY: check-run check check-stages check-diffs check-docs check-format forward diffNN diffs format
 check: check-stages check-diffs check-docs check-format ## stages, diffs, docs, format
 
 check-stages: ## copies are identical, diffs within their budget
@@ -143,6 +143,9 @@ check-diffs: ## docs/diffs is up to date
 
 check-docs: ## links, anchors, and the code that the docs quote
 	@$(PYTHON) tests/check_docs.py
+
+check-run: all ## the commands in the docs print what the docs say
+	@$(PYTHON) tests/run_docs.py
 
 check-format: ## clang-format and white space
 	@$(PYTHON) tests/check_format.py

@@ -87,7 +87,7 @@ void options_start(Options *o)
     if (o->profile)
         trace_profile_to(o->profile);
     if (o->dry_run)
-        trace_dry_run();
+        trace_dry_run(o->json);
 }
 
 void options_end(Options *o)

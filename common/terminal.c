@@ -105,7 +105,7 @@ static void cell(float value, float low, float high)
 {
     static const int ramp[] = { 17, 18,  19,  25,  31,  37,  42,
                                 77, 113, 149, 185, 221, 227, 229 };
-    static const char shades[] = " .:-=+*#%@";
+    static const char shades[] = ".:-=+*#%@";  // a blank is what is masked
     if (isnan(value) || value == -INFINITY) {
         printf("%s", isnan(value) ? "? " : terminal_color() ? "\033[0m  " : "  ");
         return;
@@ -115,8 +115,8 @@ static void cell(float value, float low, float high)
     if (terminal_color())
         printf("\033[48;5;%dm  ", ramp[(int)(part * 13.0f + 0.5f)]);
     else
-        printf("%c%c", shades[(int)(part * 9.0f + 0.5f)],
-               shades[(int)(part * 9.0f + 0.5f)]);
+        printf("%c%c", shades[(int)(part * 8.0f + 0.5f)],
+               shades[(int)(part * 8.0f + 0.5f)]);
 }
 
 void terminal_heatmap(const float *values, int rows, int columns,

@@ -3,6 +3,7 @@
 #include "device.h"
 #include "dump.h"
 #include "error.h"
+#include "jsonout.h"
 #include "memory.h"
 #include "timer.h"
 #include <errno.h>
@@ -35,7 +36,7 @@ typedef struct {
 } Total;
 
 static struct {
-    bool on, dry;  // `on`: anything to record
+    bool on, dry, json;  // `on`: anything to record
     const char *profile;
     Event *events;
     size_t n, room;
@@ -113,8 +114,9 @@ void trace_profile_to(const char *path)
     trace.on = true;
 }
 
-void trace_dry_run(void)
+void trace_dry_run(bool json)
 {
+    trace.json = json;
     trace.on = trace.dry = true;
     trace.stdout_kept = dup(STDOUT_FILENO);
     if (trace.stdout_kept < 0 || !freopen("/dev/null", "w", stdout))
@@ -142,11 +144,26 @@ static void write_profile(double end)
         die("cannot write %s: %s", trace.profile, strerror(errno));
 }
 
+static void print_json_totals(void)
+{
+    json_begin("{", NULL);
+    json_begin("[", "operations");
+    for (int i = 0; i < trace.n_totals; i++) {
+        json_begin("{", NULL);
+        json_text("name", trace.totals[i].name, strlen(trace.totals[i].name));
+        json_int("calls", trace.totals[i].calls);
+        json_float("bytes", trace.totals[i].bytes);
+        json_float("flops", trace.totals[i].flops);
+        json_end();
+    }
+    json_end();
+    json_int("memory_bytes", (int64_t)device_bytes());
+    json_end();
+}
+
 static void print_totals(void)
 {
     Total all = { "all", 0, 0, 0 };
-    fflush(stdout);
-    dup2(trace.stdout_kept, STDOUT_FILENO);
     printf("%-28s %8s %12s %12s\n", "operation", "calls", "MB", "Mflop");
     for (int i = 0; i <= trace.n_totals; i++) {
         const Total *t = i < trace.n_totals ? &trace.totals[i] : &all;
@@ -164,8 +181,14 @@ void trace_end(void)
     double end = timer_now();
     if (trace.profile && !trace.dry)
         write_profile(end);
-    if (trace.dry)
-        print_totals();
+    if (trace.dry) {
+        fflush(stdout);
+        dup2(trace.stdout_kept, STDOUT_FILENO);
+        if (trace.json)
+            print_json_totals();
+        else
+            print_totals();
+    }
     if (trace.dump)
         dump_close(trace.dump);
     trace.dump = NULL;

@@ -21,7 +21,7 @@ void trace_dump_to(const char *path);
 // --profile: a file of trace events (Chrome's format), a dry run: add up, compute
 // nothing.
 void trace_profile_to(const char *path);
-void trace_dry_run(void);
+void trace_dry_run(bool json);
 // Writes what was asked for.  Call once, at the end of main.
 void trace_end(void);
 

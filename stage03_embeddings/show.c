@@ -12,9 +12,8 @@
 
 enum { NEAR = 5, TOP = 10, WORDS = 4, PLACES = 20 };
 
-// A word's tokens; mostly one.
 typedef struct {
-    int *ids, n;
+    int *ids, n;  // mostly one token
 } Word;
 
 typedef struct {
@@ -72,8 +71,7 @@ static int nearest(const Tables *t, const float *target, const Word *words, int 
     return count;
 }
 
-// Begins an object.
-static void json_token(const Tables *t, int id)
+static void json_begin_token(const Tables *t, int id)
 {
     json_begin("{", NULL);
     json_int("id", id);
@@ -84,23 +82,21 @@ static void json_list(const Tables *t, const char *key, const Neighbour *found, 
 {
     json_begin("[", key);
     for (int i = 0; i < n; i++) {
-        json_token(t, found[i].id);
+        json_begin_token(t, found[i].id);
         json_float("cosine", (double)found[i].cosine);
         json_end();
     }
     json_end();
 }
 
-// The tokens of " word", which is how words look inside a text; of "word", if only that
-// is one token.
+// As " word", which is how words look inside a text; as "word", if only that is one token.
 static Word find_word(const Tables *t, const char *given)
 {
-    const Tokenizer *tokens = &t->in->tokenizer;
     char *text = memory_alloc(strlen(given) + 2, 1, "a word");
     Word spaced, bare;
     strcpy(text + 1, given)[-1] = ' ';
-    spaced.ids = tokenizer_encode(tokens, text, strlen(text), &spaced.n);
-    bare.ids = tokenizer_encode(tokens, given, strlen(given), &bare.n);
+    spaced.ids = tokenizer_encode(&t->in->tokenizer, text, strlen(text), &spaced.n);
+    bare.ids = tokenizer_encode(&t->in->tokenizer, given, strlen(given), &bare.n);
     bool take = spaced.n == 1 || (bare.n > 1 && *given != ' ');
     free(take ? bare.ids : spaced.ids);
     free(text);
@@ -158,7 +154,7 @@ void show_words(const Tables *t, const char *key, const char *const *given, int 
         for (int i = 0; i < n; i++) {
             json_begin("[", NULL);
             for (int k = 0; k < words[i].n; k++) {
-                json_token(t, words[i].ids[k]);
+                json_begin_token(t, words[i].ids[k]);
                 json_end();
             }
             json_end();
@@ -329,7 +325,7 @@ static void json_rows(const Tables *t)
         Neighbour found[NEAR];
         Word itself = { &in->ids[i], 1 };
         int n = nearest(t, row(t, t->wte, in->ids[i]), &itself, 1, found, NEAR);
-        json_token(t, in->ids[i]);
+        json_begin_token(t, in->ids[i]);
         json_int("position", i);
         json_float("wte_norm", (double)t->norms[in->ids[i]]);
         json_float("wpe_norm", (double)norm(row(t, t->wpe, i), t->C));

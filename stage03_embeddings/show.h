@@ -7,7 +7,7 @@
 // or what was asked for instead:
 //     near, analogy   {words: the tokens of each, as they were looked up [[{id, token}]],
 //                     nearest}
-//     positions       which; cosines [[...]] of each with each; decay [...]: with position 0
+//     positions       which; cosines: of each with each; decay: of each with position 0
 // `near` of a row and `nearest` are lists [{id, token, cosine}], the nearest first.
 #ifndef SHOW_H
 #define SHOW_H

@@ -27,6 +27,7 @@ int main(int argc, char **argv)
     show_options(&a, &so);
     args_examples(&a, examples);
     args_parse(&a, argc, argv);
+    o.keep_stdin = so.perplexity != NULL;
     kernels_start(&o, kernels);
     options_start(&o);
     input_open(&in, &o, "Once upon a time there was a");

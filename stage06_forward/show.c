@@ -146,7 +146,7 @@ static void show_next(const Model *m, State *s, const Input *in, const ShowOptio
         if (!in->options->quiet)
             show_prompt(in);
         print_top(in, list, top);
-        if (!in->options->quiet)
+        if (!in->options->quiet && !in->options->dry_run)
             show_lens(m, s, in, list);
     }
     free(list);
