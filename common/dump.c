@@ -1,9 +1,8 @@
 // A safetensors file: 8 bytes of header length (little endian), the header in JSON, the
 // data.
 #include "dump.h"
-#include "error.h"
 #include "memory.h"
-#include <errno.h>
+#include "output.h"
 #include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -18,26 +17,15 @@ typedef struct {
 } DumpTensor;
 
 struct Dump {
-    char *path, *partial;
-    FILE *file;
+    Output *output;
     DumpTensor *list;
     int n;
 };
 
-static char *copy_text(const char *text, const char *tail)
-{
-    char *copy = memory_alloc(strlen(text) + strlen(tail) + 1, 1, "a name");
-    return strcat(strcpy(copy, text), tail);
-}
-
 Dump *dump_new(const char *path)
 {
     Dump *d = memory_alloc(1, sizeof *d, "the dump");
-    d->path = copy_text(path, "");
-    d->partial = copy_text(path, ".partial");
-    d->file = fopen(d->partial, "wb");
-    if (!d->file)
-        die("cannot write %s: %s", d->partial, strerror(errno));
+    d->output = output_open(path);
     return d;
 }
 
@@ -50,7 +38,7 @@ static DumpTensor *place(Dump *d, const char *name)
             return &d->list[i];
         }
     d->list = memory_grow(d->list, (size_t)d->n + 1, sizeof *d->list, "the dump");
-    d->list[d->n].name = copy_text(name, "");
+    d->list[d->n].name = strdup(name);
     return &d->list[d->n++];
 }
 
@@ -89,14 +77,6 @@ static size_t header(const Dump *d, char *to, size_t room)
     return n;
 }
 
-static void write_all(Dump *d, const void *data, size_t bytes)
-{
-    if (fwrite(data, 1, bytes, d->file) != bytes) {
-        remove(d->partial);
-        die("cannot write %s: %s", d->partial, strerror(errno));
-    }
-}
-
 void dump_close(Dump *d)
 {
     size_t n = header(d, NULL, 0);
@@ -105,20 +85,16 @@ void dump_close(Dump *d)
     unsigned char length[8];
     for (int i = 0; i < 8; i++)
         length[i] = (unsigned char)((uint64_t)n >> (8 * i));
-    write_all(d, length, sizeof length);
-    write_all(d, text, n);
+    FILE *file = output_file(d->output);
+    fwrite(length, 1, sizeof length, file);  // output_close tells if one of these failed
+    fwrite(text, 1, n, file);
     for (int i = 0; i < d->n; i++) {
-        write_all(d, d->list[i].data, d->list[i].bytes);
+        fwrite(d->list[i].data, 1, d->list[i].bytes, file);
         free(d->list[i].data);
         free(d->list[i].name);
     }
-    if (fclose(d->file) != 0 || rename(d->partial, d->path) != 0) {
-        remove(d->partial);
-        die("cannot write %s: %s", d->path, strerror(errno));
-    }
+    output_close(d->output);
     free(text);
     free(d->list);
-    free(d->path);
-    free(d->partial);
     free(d);
 }

@@ -2,6 +2,7 @@
 #include "options.h"
 #include "error.h"
 #include "file.h"
+#include "jsonout.h"
 #include "memory.h"
 #include "terminal.h"
 #include "trace.h"
@@ -70,8 +71,8 @@ void options_start(Options *o)
     if (!o->model)
         die("the default model models/tales is not there; give one with --model DIR");
     if (!file_exists(o->model))
-        die("no model at %s: %s; try --model models/tales, or models/get gpt2", o->model,
-            strerror(errno));
+        die("no model at '%s': %s; try --model models/tales, or models/get gpt2",
+            o->model, strerror(errno));
 #ifdef _OPENMP
     if (o->threads > 0)
         omp_set_num_threads(o->threads);
@@ -164,17 +165,29 @@ int kernel_choice(const char *op, const char *const *names)
     return 0;
 }
 
-static void list_kernels(const KernelTable *tables)
+static void list_kernels(const KernelTable *tables, bool json)
 {
-    for (const KernelTable *t = tables; t->op; t++)
+    if (json)
+        json_begin("{", NULL);
+    for (const KernelTable *t = tables; t->op; t++) {
+        if (json)
+            json_begin("[", t->op);
         for (int i = 0; t->names[i]; i++)
-            printf("%s=%s%s\n", t->op, t->names[i], i ? "" : "  (default)");
+            if (json)
+                json_text(NULL, t->names[i], strlen(t->names[i]));
+            else
+                printf("%s=%s%s\n", t->op, t->names[i], i ? "" : "  (default)");
+        if (json)
+            json_end();
+    }
+    if (json)
+        json_end();
 }
 
 void kernels_start(const Options *o, const KernelTable *tables)
 {
     if (o->list_kernels) {
-        list_kernels(tables);
+        list_kernels(tables, o->json);
         exit(0);
     }
     kernel_option = o->kernel;

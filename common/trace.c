@@ -5,6 +5,7 @@
 #include "error.h"
 #include "jsonout.h"
 #include "memory.h"
+#include "output.h"
 #include "timer.h"
 #include <errno.h>
 #include <stdio.h>
@@ -22,7 +23,7 @@ static int omp_get_thread_num(void)
 #endif
 
 typedef struct {
-    const char *name;
+    char name[48];
     double start, bytes, flops;
 } Event;
 
@@ -37,7 +38,7 @@ typedef struct {
 
 static struct {
     bool on, dry, json;  // `on`: anything to record
-    const char *profile;
+    Output *profile;
     Event *events;
     size_t n, room;
     Total totals[TOTALS];
@@ -53,7 +54,9 @@ static void add_event(const char *name, double bytes, double flops)
         trace.events =
             memory_grow(trace.events, trace.room, sizeof(Event), "trace events");
     }
-    trace.events[trace.n++] = (Event){ name, timer_now(), bytes, flops };
+    Event *e = &trace.events[trace.n++];
+    *e = (Event){ .start = timer_now(), .bytes = bytes, .flops = flops };
+    snprintf(e->name, sizeof e->name, "%s", name);  // the name's owner may go before us
 }
 
 // "h.7.mlp.c_fc.weight" counts as "h.*.mlp.c_fc.weight".
@@ -110,7 +113,7 @@ void trace_dump_to(const char *path)
 
 void trace_profile_to(const char *path)
 {
-    trace.profile = path;
+    trace.profile = output_open(path);
     trace.on = true;
 }
 
@@ -125,9 +128,7 @@ void trace_dry_run(bool json)
 
 static void write_profile(double end)
 {
-    FILE *file = fopen(trace.profile, "w");
-    if (!file)
-        die("cannot write %s: %s", trace.profile, strerror(errno));
+    FILE *file = output_file(trace.profile);
     fprintf(file, "[");
     for (size_t i = 0; i < trace.n; i++) {
         const Event *e = &trace.events[i];
@@ -140,8 +141,7 @@ static void write_profile(double end)
                 e->bytes, e->flops);
     }
     fprintf(file, "\n]\n");
-    if (fclose(file) != 0)
-        die("cannot write %s: %s", trace.profile, strerror(errno));
+    output_close(trace.profile);
 }
 
 static void print_json_totals(void)

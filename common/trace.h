@@ -10,7 +10,7 @@
 
 // Ends the operation before and begins this one.  false: do not compute (--dry-run).
 // `bytes` and `flops` are estimates of the memory traffic and of the arithmetic.  `name`
-// is not copied.
+// is copied.
 bool trace_op(const char *name, double bytes, double flops);
 // With --dump: keeps the tensor under "name.number" ("name" if number < 0).  x [rows,
 // columns] is device memory, which must not change before this returns; all threads of a

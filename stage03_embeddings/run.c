@@ -44,16 +44,13 @@ static void options(Args *a, Options *o, Asked *asked)
 static char *cut(const char *analogy, const char *words[3])
 {
     char *a = strdup(analogy), *b = strchr(a, ':'), *c = b ? strstr(b + 1, "::") : NULL;
-    if (!c || strchr(c + 2, ':') || memchr(b + 1, ':', (size_t)(c - b - 1)))
-        die("--analogy: '%s' is not of the form A:B::C; try man:woman::king", analogy);
+    if (!c || b == a || c == b + 1 || !c[2] || strchr(c + 2, ':') ||
+        memchr(b + 1, ':', (size_t)(c - b - 1)))
+        die("--analogy: '%s' is not three words A:B::C; try man:woman::king", analogy);
     *b = *c = '\0';
     words[0] = a;
     words[1] = b + 1;
     words[2] = c + 2;
-    for (int i = 0; i < 3; i++)
-        if (!*words[i])
-            die("--analogy: '%s' lacks the %c of A:B::C; try man:woman::king", analogy,
-                "ABC"[i]);
     return a;
 }
 
@@ -111,7 +108,11 @@ static void tables_open(Tables *t, Input *in)
 
 static void show(const Tables *t, const Asked *asked)
 {
-    if (t->in->options->json)
+    const Input *in = t->in;
+    bool words = asked->near || asked->analogy;
+    if (words && (!in->has_text || in->tokenizer.n > in->config.V))
+        die("--near and --analogy need vocab.json and merges.txt of this model");
+    if (in->options->json)
         json_begin("{", NULL);
     if (asked->near)
         show_words(t, "near", &asked->near, 1);
@@ -121,7 +122,7 @@ static void show(const Tables *t, const Asked *asked)
         show_positions(t);
     else
         show_prompt(t);
-    if (t->in->options->json)
+    if (in->options->json)
         json_end();
 }
 
@@ -144,6 +145,6 @@ int main(int argc, char **argv)
     free(t.block);
     free(words);
     input_close(&in);
-    trace_end();
+    options_end(&o);
     return 0;
 }

@@ -1,6 +1,5 @@
 // The exhibit of stage 3: the sum of two rows, and what lies near what.
 #include "show.h"
-#include "error.h"
 #include "jsonout.h"
 #include "memory.h"
 #include "terminal.h"
@@ -89,7 +88,7 @@ static void json_list(const Tables *t, const char *key, const Neighbour *found, 
     json_end();
 }
 
-// As " word", which is how words look inside a text; as "word", if only that is one token.
+// As " word", which is how words look inside a text; as "word" if only that is one token.
 static Word find_word(const Tables *t, const char *given)
 {
     char *text = memory_alloc(strlen(given) + 2, 1, "a word");
@@ -140,9 +139,6 @@ void show_words(const Tables *t, const char *key, const char *const *given, int 
     Word words[3];
     Neighbour found[TOP];
     float *target = memory_alloc((size_t)t->C, sizeof *target, "a row");
-    if (!t->in->has_text || t->in->tokenizer.n > t->in->config.V)
-        die("--%s needs the model's vocab.json and merges.txt, of at most %d tokens", key,
-            t->in->config.V);
     for (int i = 0; i < n; i++) {
         words[i] = find_word(t, given[i]);
         add_word(t, &words[i], n == 3 && i == 0 ? -1 : 1, target);

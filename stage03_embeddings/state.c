@@ -46,6 +46,13 @@ void state_row(State *s, int id, int pos)
     s->T++;
 }
 
+void state_text(State *s, const int *ids, int n)
+{
+    state_clear(s);
+    for (int i = 0; i < n; i++)
+        state_row(s, ids[i], i);
+}
+
 void state_upload(State *s)
 {
     device_upload(s->ids, s->row_ids, (size_t)s->T * sizeof(int));

@@ -4,6 +4,7 @@
 
 static const char *const examples[] = {
     "stage04/run --head 2 \"The old king went to the forest\"",
+    "stage04/run --layer 1 --svg heads.svg",
     "stage04/run --kernel attention=naive",
     "stage04/run --json --ids 464,329",
     NULL,

@@ -9,27 +9,33 @@
 #include "terminal.h"
 #include "trace.h"
 #include "vec.h"
+#include <errno.h>
 #include <limits.h>
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
 
-enum { LABELS = 64 };  // rows and columns of a heat map at most
+// Tokens in a picture at most; pixels of --svg.
+enum { LABELS = 64, CELL = 16, LETTER = 7, HEADER = 80 };
 
 void show_options(Args *a, ShowOptions *so)
 {
     args_group(a, "Stage 04");
     args_int(a, "layer=N", 0, &so->layer, 0, 0, INT_MAX, "whose attention, from 0");
     args_int(a, "head=N", 0, &so->head, 0, 0, INT_MAX, "which of its heads, from 0");
+    args_text(a, "svg=FILE", 0, &so->svg, NULL, "draw all heads of the layer");
 }
 
 // What was computed, on the host.
 typedef struct {
     int T, C, HS;
-    float *qkv;      // [T, 3C]
-    float *out;      // [T, C] what attention adds to the residual stream
-    float *scores;   // [T, T] of one head; the future is -INFINITY
-    float *weights;  // [T, T] their softmax by rows
+    float *qkv;         // [T, 3C]
+    float *out;         // [T, C] what attention adds to the residual stream
+    float *scores;      // [T, T] of one head; the future is -INFINITY
+    float *weights;     // [T, T] their softmax by rows
+    double difference;  // between kernels; -1: not known
 } Result;
 
 // The rows as the model normalises them before attention: mean 0, variance 1, times
@@ -72,6 +78,40 @@ static void head_weights(Result *r, int head)
     }
 }
 
+// What attention adds to rows of zeros.
+static void attend(const Attention *a, State *s, const float *input, const Result *r,
+                   float *out)
+{
+    size_t bytes = (size_t)r->T * (size_t)r->C * sizeof *out;
+    memset(out, 0, bytes);
+    device_upload(s->x, out, bytes);
+    attention_forward(a, s, input);
+    device_download(out, s->x, bytes);
+}
+
+// The largest difference between what any kernel computes and r->out.
+static double compare_kernels(const Input *in, const Attention *a, State *s,
+                              const float *input, const Result *r)
+{
+    static const KernelTable kernels[] = { { "attention", attention_kernels }, { 0 } };
+    size_t n = (size_t)r->T * (size_t)r->C;
+    float *out = memory_alloc(n, sizeof *out, "rows"), difference = 0;
+    for (int k = 0; attention_kernels[k]; k++) {
+        char name[64];
+        Options o = { .kernel = name };
+        snprintf(name, sizeof name, "attention=%s", attention_kernels[k]);
+        kernels_start(&o, kernels);
+        attend(a, s, input, r, out);
+        for (size_t i = 0; i < n; i++) {
+            float d = fabsf(out[i] - r->out[i]);
+            difference = d > difference || isnan(d) ? d : difference;
+        }
+    }
+    kernels_start(in->options, kernels);
+    free(out);
+    return (double)difference;
+}
+
 // The prompt through embeddings and one attention sub-layer.
 static void compute(Input *in, const Embeddings *e, const Attention *a, Result *r)
 {
@@ -79,20 +119,20 @@ static void compute(Input *in, const Embeddings *e, const Attention *a, Result *
     size_t bytes = (size_t)r->T * (size_t)r->C * sizeof(float);
     float *x = memory_alloc(bytes, 1, "rows"), *input = device_alloc(bytes, "rows");
     state_init(&s, &in->config, r->T);
-    for (int i = 0; i < r->T; i++)
+    for (int i = 0; i < in->n; i++)
         state_row(&s, in->ids[i], i);
     state_upload(&s);
     embeddings_forward(e, &s);
     device_download(x, s.x, bytes);
     normalise(in, a->layer, x, r->T);
     device_upload(input, x, bytes);
-    device_upload(s.x, r->out, bytes);  // zeros: attention_forward adds
-    attention_forward(a, &s, input);
+    attend(a, &s, input, r, r->out);
     device_download(r->qkv, s.qkv, 3 * bytes);
-    device_download(r->out, s.x, bytes);
     trace_dump("attention.in", a->layer, input, r->T, r->C);
     trace_dump("attention.qkv", a->layer, s.qkv, r->T, 3 * r->C);
     trace_dump("attention.out", a->layer, s.x, r->T, r->C);
+    if (!in->options->json && !in->options->dry_run && !in->options->profile)
+        r->difference = compare_kernels(in, a, &s, input, r);
     device_free(input);
     state_free(&s);
     free(x);
@@ -101,12 +141,114 @@ static void compute(Input *in, const Embeddings *e, const Attention *a, Result *
 static void print_map(const Input *in, const float *values, int T, float low, float high)
 {
     static char text[LABELS][INPUT_LABEL];
+    static float shown[LABELS * LABELS];  // the future is blank
     const char *labels[LABELS];
     for (int i = 0; i < T; i++) {
         input_label(in, in->ids[i], text[i]);
         labels[i] = text[i];
     }
-    terminal_heatmap(values, T, T, labels, low, high);
+    for (int i = 0; i < T * T; i++)
+        shown[i] = i % T > i / T ? -INFINITY : values[i];
+    terminal_heatmap(shown, T, T, labels, low, high);
+}
+
+static void svg_label(FILE *file, const Input *in, int t)
+{
+    char label[INPUT_LABEL];
+    input_label(in, in->ids[t], label);
+    for (const char *c = label; *c; c++)
+        fprintf(file, strchr("&<>", *c) ? "&#%d;" : "%c", *c);
+}
+
+// Transparent for 0.  Small weights matter most, so the shade grows as the square root.
+static void svg_cell(FILE *file, int x, int y, double weight)
+{
+    fprintf(file,
+            "<rect x=\"%d\" y=\"%d\" width=\"%d\" height=\"%d\" fill=\"#3b82f6\" "
+            "fill-opacity=\"%.3f\" data-weight=\"%.9g\"/>\n",
+            x, y, CELL, CELL, sqrt(weight), weight);
+}
+
+// A head's map, and a frame around what is not the future.
+static void svg_map(FILE *file, const Input *in, const Result *r)
+{
+    for (int t = 0; t < r->T; t++) {
+        int y = t * CELL, middle = y + CELL - 4;
+        fprintf(file, "<text x=\"-4\" y=\"%d\" text-anchor=\"end\">", middle);
+        svg_label(file, in, t);
+        fprintf(file, "</text><text transform=\"translate(%d -4) rotate(-90)\">", middle);
+        svg_label(file, in, t);
+        fprintf(file, "</text>\n");
+        for (int j = 0; j < r->T; j++)
+            svg_cell(file, j * CELL, y, (double)r->weights[(size_t)t * r->T + j]);
+    }
+    fprintf(file, "<path fill=\"none\" stroke=\"currentColor\" stroke-opacity=\"0.4\" "
+                  "d=\"M0 0");
+    for (int t = 0; t < r->T; t++)
+        fprintf(file, "h%dv%d", CELL, CELL);
+    fprintf(file, "H0z\"/>\n");
+}
+
+static void svg_header(FILE *file, int layer, int NH, int width, int height)
+{
+    fprintf(
+        file,
+        "<svg xmlns=\"http://www.w3.org/2000/svg\" width=\"%d\" height=\"%d\" "
+        "viewBox=\"-10 0 %d %d\" font-family=\"monospace\" font-size=\"11\" "
+        "fill=\"currentColor\" style=\"color-scheme: light dark\" "
+        "xml:space=\"preserve\">\n"
+        "<text y=\"20\" font-size=\"15\">Layer %d: attention of %d heads</text>\n"
+        "<text y=\"40\">A row is a token that reads, a column one that it reads from. "
+        "A row's weights sum to 1.</text>\n"
+        "<text y=\"64\">weight 0</text><text x=\"250\" y=\"64\">1, by tenths</text>\n",
+        width, height, width, height, layer, NH);
+    for (int i = 0; i <= 10; i++)
+        svg_cell(file, 64 + CELL * i, 52, i / 10.0);
+}
+
+static void svg_write(FILE *file, const Input *in, int layer, Result *r)
+{
+    char label[INPUT_LABEL];
+    int letters = 6, NH = in->config.NH, columns = (int)ceil(sqrt(NH));
+    for (int t = 0; t < r->T; t++) {
+        input_label(in, in->ids[t], label);
+        letters = (int)fmax(letters, (double)strlen(label));
+    }
+    int margin = LETTER * letters + 8, side = margin + (r->T + 2) * CELL;
+    svg_header(file, layer, NH, columns * side > 620 ? columns * side + 20 : 640,
+               HEADER + (NH + columns - 1) / columns * side);
+    for (int h = 0; h < NH; h++) {
+        fprintf(file,
+                "<g class=\"head\" transform=\"translate(%d %d)\">\n"
+                "<text x=\"%d\" y=\"%d\" font-weight=\"bold\">head %d</text>\n",
+                h % columns * side + margin, HEADER + h / columns * side + margin,
+                -margin, 12 - margin, h);
+        head_weights(r, h);
+        svg_map(file, in, r);
+        fprintf(file, "</g>\n");
+    }
+    fprintf(file, "</svg>\n");
+}
+
+// Under another name first: nobody sees half a picture.
+static void svg_save(const Input *in, const ShowOptions *so, Result *r)
+{
+    struct stat there;
+    char partial[strlen(so->svg) + sizeof ".partial"];
+    strcat(strcpy(partial, so->svg), ".partial");
+    if (r->T > LABELS)
+        die("--svg: %d tokens are too many for a picture; %d is the most", r->T, LABELS);
+    if (stat(so->svg, &there) == 0 && !S_ISREG(there.st_mode))
+        die("cannot write %s: it is there, and not a file", so->svg);
+    FILE *file = fopen(partial, "w");
+    if (!file)
+        die("cannot write %s: %s", so->svg, strerror(errno));
+    svg_write(file, in, so->layer, r);
+    bool bad = ferror(file);
+    if (fclose(file) != 0 || bad || rename(partial, so->svg) != 0) {
+        remove(partial);
+        die("cannot write %s: %s", so->svg, strerror(errno));
+    }
 }
 
 static void print_checks(const Result *r)
@@ -121,6 +263,8 @@ static void print_checks(const Result *r)
         worst = fabs(sum - 1) > worst ? fabs(sum - 1) : worst;
     }
     printf("\nrows sum to 1 within %.1e; weight on the future: %g\n", worst, future);
+    if (r->difference >= 0)
+        printf("attention, fused = naive within %.1e\n", r->difference);
 }
 
 static void print_all(const Input *in, const ShowOptions *so, const Result *r)
@@ -138,15 +282,15 @@ static void print_all(const Input *in, const ShowOptions *so, const Result *r)
         printf("(on the embeddings: the blocks before it come with chapters 5 and 6)\n");
     if (r->T > LABELS) {
         printf("(%d tokens are too many for a picture; see --json)\n", r->T);
-        return;
+    } else {
+        printf("\n%sHead %d: scores q.k / sqrt(%d)%s, from %.2f to %.2f; "
+               "the future is masked\n\n",
+               ink(BOLD), so->head, r->HS, ink(PLAIN), (double)low, (double)high);
+        print_map(in, r->scores, r->T, low, high);
+        printf("\n%sHead %d: weights = softmax of each row%s, from 0 to 1\n\n", ink(BOLD),
+               so->head, ink(PLAIN));
+        print_map(in, r->weights, r->T, 0, 1);
     }
-    printf("\n%sHead %d: scores q.k / sqrt(%d)%s, from %.2f to %.2f; "
-           "the future is masked\n\n",
-           ink(BOLD), so->head, r->HS, ink(PLAIN), (double)low, (double)high);
-    print_map(in, r->scores, r->T, low, high);
-    printf("\n%sHead %d: weights = softmax of each row%s, from 0 to 1\n\n", ink(BOLD),
-           so->head, ink(PLAIN));
-    print_map(in, r->weights, r->T, 0, 1);
     print_checks(r);
 }
 
@@ -183,7 +327,7 @@ void show(Input *in, const ShowOptions *so)
     params_embeddings(&p, &e);
     params_attention(&p, &a, so->layer);
     size_t T = (size_t)in->n, C = (size_t)c->C;
-    Result r = { .T = in->n, .C = c->C, .HS = c->C / c->NH };
+    Result r = { .T = in->n, .C = c->C, .HS = c->C / c->NH, .difference = -1 };
     MemoryPart parts[] = { { &r.qkv, T * 3 * C, sizeof(float) },
                            { &r.out, T * C, sizeof(float) },
                            { &r.scores, T * T, sizeof(float) },
@@ -191,9 +335,13 @@ void show(Input *in, const ShowOptions *so)
                            { NULL, 0, 0 } };
     void *block = memory_block(parts, "results");
     compute(in, &e, &a, &r);
+    if (so->svg && !in->options->dry_run)
+        svg_save(in, so, &r);
     head_weights(&r, so->head);
     if (in->options->json)
         print_json(in, so, &r);
+    else if (in->options->quiet && r.T <= LABELS)
+        print_map(in, r.weights, r.T, 0, 1);
     else
         print_all(in, so, &r);
     free(block);

@@ -93,7 +93,9 @@ static void print_steps(const Input *in, const ShowOptions *so, const Steps *st)
             printf("%10.2f", (double)st->norms[i][t]);
         printf("  %s\n", terminal_bar((double)(mean(st->norms[i], st->T) / max), 20));
     }
-    printf("\n| the residual stream: sub-layers read a normalised copy and add to it\n");
+    if (!in->options->quiet)
+        printf(
+            "\n| the residual stream: sub-layers read a normalised copy and add to it\n");
 }
 
 static void print_json(const Input *in, const ShowOptions *so, const Steps *st)
@@ -136,8 +138,7 @@ static void compute(Input *in, const ShowOptions *so, Steps *st)
     params_allocate(&p, "weights");
     load(&p, &e, blocks, so->layer + 1);
     state_init(&s, &in->config, in->n);
-    for (int i = 0; i < in->n; i++)
-        state_row(&s, in->ids[i], i);
+    state_text(&s, in->ids, in->n);
     state_upload(&s);
     embeddings_forward(&e, &s);
     trace_dump("hidden_states", 0, s.x, s.T, in->config.C);

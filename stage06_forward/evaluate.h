@@ -11,9 +11,9 @@ typedef struct {
 } Perplexity;
 
 // Of a text of n tokens (at least 2), in windows of n_ctx tokens that begin `stride`
-// apart; each window counts the predictions that no window before it has made.  A smaller
-// stride gives each prediction more of the text before it, and takes longer.  The state:
-// n_ctx rows.
+// apart (at most n_ctx); each counts the predictions that none before it has made.  A
+// smaller stride gives each prediction more of the text before it, and takes longer.  The
+// state: n_ctx rows.
 Perplexity evaluate_perplexity(const Model *m, State *s, const int *ids, int n,
                                int stride);
 

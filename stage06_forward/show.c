@@ -11,6 +11,7 @@
 #include "trace.h"
 #include "vec.h"
 #include <limits.h>
+#include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -46,6 +47,8 @@ static void rank(Ranked *list, const float *logits, int V)
     float max = vec_max(logits, V);
     float *probs = memory_alloc((size_t)V, sizeof *probs, "probabilities");
     memcpy(probs, logits, (size_t)V * sizeof *probs);
+    if (isnan(max))
+        die("a logit is not a number; are the weights damaged?");
     float sum = vec_exp_sum(probs, max, V);
     for (int i = 0; i < V; i++)
         list[i] = (Ranked){ probs[i] / sum, logits[i], i };
@@ -130,9 +133,7 @@ static void show_next(const Model *m, State *s, const Input *in, const ShowOptio
     int V = in->config.V, top = so->top < V ? so->top : V;
     float *logits = memory_alloc((size_t)V, sizeof *logits, "logits");
     Ranked *list = memory_alloc((size_t)V, sizeof *list, "the ranking");
-    state_clear(s);
-    for (int i = 0; i < in->n; i++)
-        state_row(s, in->ids[i], i);
+    state_text(s, in->ids, in->n);
     for (int t = in->options->dump ? 0 : in->n - 1; t < in->n; t++)
         state_want(s, t);  // the last row's logits; all rows' for a dump
     state_upload(s);
@@ -169,6 +170,9 @@ static void show_perplexity(const Model *m, State *s, const Input *in,
             in->config.T);
     Perplexity p = evaluate_perplexity(m, s, ids, n, stride);
     double seconds = timer_now() - start;
+    if (!isfinite(p.perplexity))
+        die("%s: the perplexity is not a number; are the weights damaged?",
+            so->perplexity);
     if (in->options->json) {
         json_begin("{", NULL);
         json_float("perplexity", p.perplexity);

@@ -40,11 +40,11 @@ Perplexity evaluate_perplexity(const Model *m, State *s, const int *ids, int n,
         memory_alloc((size_t)s->max_wanted * (size_t)s->config.V, sizeof *host, "logits");
     double sum = 0;
     int done = 1;  // the first token is not predicted by anything
-    for (int begin = 0; done < n; begin += stride) {
+    for (int next = 0; done < n; next += stride) {
+        int begin =
+            next < done ? next : done - 1;  // its first token is predicted already
         int end = begin + s->config.T < n ? begin + s->config.T : n;
-        state_clear(s);
-        for (int i = begin; i < end; i++)
-            state_row(s, ids[i], i - begin);
+        state_text(s, ids + begin, end - begin);
         state_upload(s);
         model_forward(m, s);
         sum += surprises(m, s, done - 1 - begin, host);

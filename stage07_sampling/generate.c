@@ -100,9 +100,7 @@ const char *sequence_finish(const Sequence *q)
 static void pass(const Model *m, State *s, const Sequence *q)
 {
     int from = q->n > s->config.T ? q->n - s->config.T : 0;
-    state_clear(s);
-    for (int i = from; i < q->n; i++)
-        state_row(s, q->ids[i], i - from);
+    state_text(s, q->ids + from, q->n - from);
     state_want_next(s, q->n);
     state_upload(s);
     model_forward(m, s);

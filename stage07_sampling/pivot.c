@@ -79,11 +79,8 @@ static Place scan(const Filter *f, Place end, double u)
 
 int pivot_draw(float *logits, int V, const SamplingParams *p, RandomKey key)
 {
-    float max = -INFINITY;
     for (int i = 0; i < V; i++)
-        max = logits[i] > max ? logits[i] : max;
-    for (int i = 0; i < V; i++)
-        logits[i] = exp_f32(logits[i] - max);
+        logits[i] = exp_f32(logits[i]);
     Filter f = { .probs = logits, .V = V, .last = { -1, V }, .least = p->min_p };
     if (p->top_k > 0 && p->top_k < V)
         f.last = kth(logits, V, p->top_k);

@@ -9,10 +9,10 @@
 #include "random.h"
 #include "sampling.h"
 
-// A token for logits[V], which are divided by the temperature.  Top-k's threshold is
-// found first, by bisection; top-p applies to what it leaves.  The expected number of
-// rounds is small: each failed one at least halves the range of probabilities that is in
-// question.
+// A token for logits[V], which are divided by the temperature, the greatest 0; spoils
+// them.  Top-k's threshold is found first, by bisection; top-p applies to what it leaves.
+// The expected number of rounds is small: each failed one at least halves the range of
+// probabilities that is in question.
 int pivot_draw(float *logits, int V, const SamplingParams *p, RandomKey key);
 
 #endif

@@ -60,18 +60,22 @@ void sampling_text(Sampler *sp, int from, const int *ids, int n)
     device_upload(sp->text + from, ids, (size_t)n * sizeof *ids);
 }
 
-// sp->logits: after penalties and temperature.  (At temperature 0 only their order
-// counts.)
+// sp->logits: after penalties and temperature, shifted so that the greatest is 0: dividing by
+// a small temperature must not overflow.  (At temperature 0 only their order counts.)
 static void prepare(const Sampler *sp, const float *logits, int index)
 {
     const SamplingParams *p = &sp->params;
-    float divisor = p->temperature > 0 ? p->temperature : 1;
-    for (int i = 0; i < sp->V; i++)
-        if (isnan(sp->logits[i] = logits[i]))
+    float divisor = p->temperature > 0 ? p->temperature : 1, max = -INFINITY;
+    for (int i = 0; i < sp->V; i++) {
+        sp->logits[i] = logits[i];
+        if (!(logits[i] < INFINITY))
             die("the logit of token %d is not a number; are the weights damaged?", i);
+    }
     penalties_apply(sp->logits, sp->counts, sp->V, p, sp->text, index);
     for (int i = 0; i < sp->V; i++)
-        sp->logits[i] /= divisor;
+        max = sp->logits[i] > max ? sp->logits[i] : max;
+    for (int i = 0; i < sp->V; i++)
+        sp->logits[i] = (sp->logits[i] - max) / divisor;
 }
 
 static int likeliest(const Sampler *sp)
@@ -131,26 +135,24 @@ static void sort_first(Candidate *c, int n, int m)
     qsort(c, (size_t)m, sizeof *c, by_rank);
 }
 
-static double mass(const Candidate *c, int n, float max)
+// The sum of probabilities, not normalised: the likeliest token has 1.
+static double mass(const Candidate *c, int n)
 {
     double sum = 0;
     for (int i = 0; i < n; i++)
-        sum += exp_f32(c[i].logit - max);
+        sum += exp_f32(c[i].logit);
     return sum;
 }
 
 // How many of n candidates top-p keeps.  Sorts no more of them than it has to.
 static int keep_top_p(Candidate *c, int n, float p)
 {
-    float max = -INFINITY;
-    for (int i = 0; i < n; i++)
-        max = c[i].logit > max ? c[i].logit : max;
-    double limit = mass(c, n, max) * p;
+    double limit = mass(c, n) * p;
     for (int m = n < 256 ? n : 256;; m = m < n / 4 ? 4 * m : n) {
         double sum = 0;
         sort_first(c, n, m);
         for (int i = 0; i < m; i++)
-            if ((sum += exp_f32(c[i].logit - max)) >= limit)
+            if ((sum += exp_f32(c[i].logit)) >= limit)
                 return i + 1;
         if (m == n)
             return n;
@@ -174,7 +176,7 @@ static int filter(const Sampler *sp)
         n = keep_top_p(c, n, p->top_p);
     if (p->min_p > 0) {
         sort_first(c, n, n);
-        while (n > 1 && exp_f32(c[n - 1].logit - c[0].logit) < p->min_p)
+        while (n > 1 && exp_f32(c[n - 1].logit) < p->min_p)
             n--;
     }
     return n;
@@ -206,10 +208,9 @@ static int draw_sorted(const Sampler *sp, int n, RandomKey key)
 {
     Candidate *c = sp->candidates;
     qsort(c, (size_t)n, sizeof *c, by_rank);
-    double u = (double)random_uniform(random_four(key, 0).v[0]) * mass(c, n, c[0].logit),
-           sum = 0;
+    double u = (double)random_uniform(random_four(key, 0).v[0]) * mass(c, n), sum = 0;
     for (int i = 0; i < n; i++)
-        if ((sum += exp_f32(c[i].logit - c[0].logit)) > u)
+        if ((sum += exp_f32(c[i].logit)) > u)
             return c[i].id;
     return c[0].id;  // only by rounding
 }
@@ -243,10 +244,7 @@ void sampling_probs(const Sampler *sp, const float *logits, const int *index,
         return;
     }
     int n = filter(sp);
-    float max = -INFINITY;
+    double total = mass(c, n);
     for (int i = 0; i < n; i++)
-        max = c[i].logit > max ? c[i].logit : max;
-    double total = mass(c, n, max);
-    for (int i = 0; i < n; i++)
-        probs[c[i].id] = (float)(exp_f32(c[i].logit - max) / total);
+        probs[c[i].id] = (float)(exp_f32(c[i].logit) / total);
 }

@@ -59,6 +59,13 @@ void state_row(State *s, int id, int pos)
     s->T++;
 }
 
+void state_text(State *s, const int *ids, int n)
+{
+    state_clear(s);
+    for (int i = 0; i < n; i++)
+        state_row(s, ids[i], i);
+}
+
 void state_want(State *s, int row)
 {
     assert(s->W < s->max_wanted);

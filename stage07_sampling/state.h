@@ -3,9 +3,7 @@
 //
 //     State s;
 //     state_init(&s, &config, 512, 1);
-//     state_clear(&s);
-//     state_row(&s, 464, 0);        // token 464 at position 0
-//     state_row(&s, 3290, 1);
+//     state_text(&s, (int[]){ 464, 3290 }, 2); // two tokens, at positions 0 and 1
 //     state_want_next(&s, 2);       // the logits of that row, for place 2 of the text
 //     state_upload(&s);
 //     model_forward(&model, &s);
@@ -48,6 +46,8 @@ void state_free(State *s);
 void state_clear(State *s);
 // Adds a row.
 void state_row(State *s, int id, int pos);
+// The rows of a text, alone: n tokens at positions 0 to n - 1.
+void state_text(State *s, const int *ids, int n);
 // The logits of a row.
 void state_want(State *s, int row);
 // Those of the row just added, for text place `index`.

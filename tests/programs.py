@@ -510,6 +510,7 @@ class Shared:
         path = os.path.join(directory, "none", "x.safetensors")
         self.always_fails(["cannot write", path], "--dump", path)
         self.always_fails(["cannot write", directory], "--dump", directory, *self.short)
+        self.always_fails("", "--dump", "", *self.short)
         self.assertEqual(os.listdir(directory), [])
 
     def test_no_dump_after_an_error(self):

@@ -86,7 +86,8 @@ class Stage03(Program, Shared, unittest.TestCase):
                 self.assertAlmostEqual(near["cosine"], -c, places=4)
 
     def test_words_of_the_default_model(self):
-        for args in (["--near", "king"], ["--near", " king"], ["--near", "xyzzy plugh"], ["--analogy", "man:woman::king"]):
+        for args in (["--near", "king"], ["--near", " king"], ["--near", "xyzzy plugh"],
+                     ["--analogy", "man:woman::king"]):
             got = self.object(*args)[args[0][2:]]["nearest"]
             text = self.output(*args)
             self.assertIn(got[0]["token"], text)

@@ -7,6 +7,7 @@ import math
 import os
 import sys
 import unittest
+from xml.etree import ElementTree
 
 sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
 
@@ -31,7 +32,7 @@ class Stage04(Program, Shared, Kernels, unittest.TestCase):
     result = "rows sum to 1"
     keys = ("ids", "layer", "head", "attention")
     ids_key = "ids"
-    options = ("kernel", "list-kernels", "profile", "dry-run", "layer", "head")
+    options = ("kernel", "list-kernels", "profile", "dry-run", "layer", "head", "svg")
 
     def check_weights(self, rows):
         for t, row in enumerate(rows):
@@ -99,6 +100,27 @@ class Stage04(Program, Shared, Kernels, unittest.TestCase):
             for a, b in zip(*rows):
                 for x, y in zip(a, b):
                     self.assertAlmostEqual(x, y, delta=1e-6)
+
+    def test_svg(self):
+        """A picture of all heads, well-formed whatever the tokens are."""
+        path = os.path.join(self.directory(), "heads.svg")
+        for args, heads in ((["<a> & \"b\" ]]> é"], 4), (["--layer", "5"], 4),
+                            (["-m", model_path("heads12"), "--ids", "1,2,3"], 3)):
+            self.output("--svg", path, *args)
+            root = ElementTree.parse(path).getroot()
+            self.assertEqual(root.tag, "{http://www.w3.org/2000/svg}svg")
+            text = " ".join(root.itertext()).lower()
+            for head in range(heads):
+                self.assertIn(f"head {head}", text)
+            self.assertNotIn(f"head {heads}", text)
+        self.output("--svg", path, given=b"\xff\x01\0\x7f")
+        ElementTree.parse(path)
+
+    def test_an_svg_that_cannot_be_written(self):
+        directory = self.directory()
+        for path in (os.path.join(directory, "none", "x.svg"), directory, ""):
+            self.always_fails(["cannot write", path], "--svg", path)
+        self.assertEqual(os.listdir(directory), [])
 
     def test_errors(self):
         self.always_fails(["--layer", "99", "0 to 5"], "--layer", "99")

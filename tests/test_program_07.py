@@ -308,13 +308,16 @@ class Stage07(Program, Shared, Kernels, unittest.TestCase):
         args = ["-m", path, "--temperature", "0", "-n", "12", "a"]
         for stops, text, finish, n in (
                 (["c"], "b", "stop", 2), (["b"], "", "stop", 1), (["bc"], "", "stop", 2),
-                (["☕"], "bc", "stop", 5), (["☕ab"], "bc", "stop", 7), (["x"], None, "length", 12),
-                (["c☕b"], None, "length", 12), (["ab"], "bc☕", "stop", 7), (["☕", "c"], "b", "stop", 2),
-                (["a", "x", "☕a"], "bc", "stop", 6), (["bc☕abc☕abc☕"], None, "length", 12)):
+                (["☕"], "bc", "stop", 5), (["☕ab"], "bc", "stop", 7),
+                (["ab"], "bc☕", "stop", 7),
+                (["x"], None, "length", 12), (["c☕b"], None, "length", 12),
+                (["bc☕abc☕abc☕"], None, "length", 12), (["☕", "c"], "b", "stop", 2),
+                (["a", "x", "☕a"], "bc", "stop", 6)):
             options = [option for stop in stops for option in ("--stop", stop)]
             text = "bc☕abc☕a" if text is None else text
             got = self.object(*options, *args)
-            self.assertEqual((got["text"], got["finish"], len(got["ids"])), (text, finish, n), stops)
+            self.assertEqual((got["text"], got["finish"], len(got["ids"])), (text, finish, n),
+                             stops)
             self.assertEqual(self.output("-q", *options, *args), text + "\n", stops)
             self.assertTrue(self.output(*options, *args).startswith("a" + text + "\n"), stops)
 
