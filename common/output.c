@@ -1,11 +1,11 @@
 // Files that are written whole or not at all; see output.h.
 #include "output.h"
 #include "error.h"
-#include "file.h"
 #include "memory.h"
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 
 struct Output {
     char *path, *partial;
@@ -25,9 +25,11 @@ Output *output_open(const char *path)
 {
     Output *o = memory_alloc(1, sizeof *o, "a file to write");
     size_t n = strlen(path) + sizeof ".partial";
-    if (!*path || file_is_directory(path))
-        die("cannot write '%s': %s", path,
-            *path ? "it is a directory" : "the name is empty");
+    struct stat there;
+    if (!*path)
+        die("cannot write a file without a name; give one");
+    if (stat(path, &there) == 0 && !S_ISREG(there.st_mode))  // such as /dev/stdout
+        die("cannot write '%s': it is there and is not a file; give another name", path);
     o->path = strdup(path);
     o->partial = memory_alloc(n, 1, "a path");
     snprintf(o->partial, n, "%s.partial", path);

@@ -96,7 +96,7 @@ static Word find_word(const Tables *t, const char *given)
     strcpy(text + 1, given)[-1] = ' ';
     spaced.ids = tokenizer_encode(&t->in->tokenizer, text, strlen(text), &spaced.n);
     bare.ids = tokenizer_encode(&t->in->tokenizer, given, strlen(given), &bare.n);
-    bool take = spaced.n == 1 || (bare.n > 1 && *given != ' ');
+    bool take = *given != ' ' && (spaced.n == 1 || bare.n > 1);
     free(take ? bare.ids : spaced.ids);
     free(text);
     return take ? spaced : bare;
@@ -229,7 +229,7 @@ static void print_rows(const Tables *t)
         printf("%4d %s%-14s%s %6d %9.3f %9.3f %9.3f  ", i, paper(i), label, ink(PLAIN),
                in->ids[i], (double)t->norms[in->ids[i]],
                (double)norm(row(t, t->wpe, i), t->C), (double)norm(x, t->C));
-        for (int k = 0; k < 4 && k < t->C; k++)
+        for (int k = 0; k < 2 && k < t->C; k++)
             printf(" %7.3f", (double)x[k]);
         printf("\n");
     }
@@ -247,8 +247,11 @@ static void print_neighbours(const Tables *t)
         int n = nearest(t, row(t, t->wte, in->ids[i]), &itself, 1, found, NEAR);
         input_label(in, in->ids[i], label);
         printf("  %s%-12s%s", paper(i), label, ink(PLAIN));
-        for (int k = 0; k < n; k++) {
+        for (int k = 0, columns = 14; k < n; k++) {
             input_label(in, found[k].id, label);
+            columns += (int)strlen(label) + 7;
+            if (columns > terminal_width())
+                break;
             printf("  %s %.2f", label, (double)found[k].cosine);
         }
         printf("\n");

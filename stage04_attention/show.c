@@ -6,16 +6,15 @@
 #include "error.h"
 #include "jsonout.h"
 #include "memory.h"
+#include "output.h"
 #include "terminal.h"
 #include "trace.h"
 #include "vec.h"
-#include <errno.h>
 #include <limits.h>
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/stat.h>
 
 // Tokens in a picture at most; pixels of --svg.
 enum { LABELS = 64, CELL = 16, LETTER = 7, HEADER = 80 };
@@ -230,25 +229,13 @@ static void svg_write(FILE *file, const Input *in, int layer, Result *r)
     fprintf(file, "</svg>\n");
 }
 
-// Under another name first: nobody sees half a picture.
 static void svg_save(const Input *in, const ShowOptions *so, Result *r)
 {
-    struct stat there;
-    char partial[strlen(so->svg) + sizeof ".partial"];
-    strcat(strcpy(partial, so->svg), ".partial");
     if (r->T > LABELS)
         die("--svg: %d tokens are too many for a picture; %d is the most", r->T, LABELS);
-    if (stat(so->svg, &there) == 0 && !S_ISREG(there.st_mode))
-        die("cannot write %s: it is there, and not a file", so->svg);
-    FILE *file = fopen(partial, "w");
-    if (!file)
-        die("cannot write %s: %s", so->svg, strerror(errno));
-    svg_write(file, in, so->layer, r);
-    bool bad = ferror(file);
-    if (fclose(file) != 0 || bad || rename(partial, so->svg) != 0) {
-        remove(partial);
-        die("cannot write %s: %s", so->svg, strerror(errno));
-    }
+    Output *o = output_open(so->svg);
+    svg_write(output_file(o), in, so->layer, r);
+    output_close(o);
 }
 
 static void print_checks(const Result *r)
