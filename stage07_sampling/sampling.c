@@ -60,8 +60,9 @@ void sampling_text(Sampler *sp, int from, const int *ids, int n)
     device_upload(sp->text + from, ids, (size_t)n * sizeof *ids);
 }
 
-// sp->logits: after penalties and temperature, shifted so that the greatest is 0: dividing by
-// a small temperature must not overflow.  (At temperature 0 only their order counts.)
+// sp->logits: after penalties and temperature, shifted so that the greatest is 0:
+// dividing by a small temperature must not overflow.  (At temperature 0 only their order
+// counts.)
 static void prepare(const Sampler *sp, const float *logits, int index)
 {
     const SamplingParams *p = &sp->params;
