@@ -17,15 +17,16 @@ import stages
 from stages import fail
 
 VERSION = "14"
+CLANG_FORMAT = shutil.which(f"clang-format-{VERSION}") or shutil.which("clang-format")
 FORMATTED = (".c", ".h")
 TABS = ("Makefile", ".mk", ".tsv")
 
 
 def clang_format_version():
     """clang-format's major version; None if there is no clang-format."""
-    if not shutil.which("clang-format"):
+    if not CLANG_FORMAT:
         return None
-    text = subprocess.run(["clang-format", "--version"], stdout=subprocess.PIPE).stdout
+    text = subprocess.run([CLANG_FORMAT, "--version"], stdout=subprocess.PIPE).stdout
     return re.search(r"version (\d+)", text.decode())[1]
 
 
@@ -42,7 +43,7 @@ def indent_pragmas(text):
 def formatted(root, name, text):
     """A C file's text as it should be."""
     margin = re.sub(r"^[ \t]+(?=#pragma\b)", "", text, flags=re.M)
-    done = subprocess.run(["clang-format", "--style=file", f"--assume-filename={name}"],
+    done = subprocess.run([CLANG_FORMAT, "--style=file", f"--assume-filename={name}"],
                           cwd=root, input=margin.encode("utf-8"),
                           stdout=subprocess.PIPE, stderr=subprocess.PIPE)
     if done.returncode:

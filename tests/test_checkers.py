@@ -553,8 +553,9 @@ class Format(CheckerTest):
         super().setUp()
         shutil.copy(TESTS.parent / ".clang-format", self.root)
         self.git("init", "-q")
-        self.has_14 = b"version 14" in (shutil.which("clang-format") and subprocess.run(
-            ["clang-format", "--version"], stdout=subprocess.PIPE).stdout or b"")
+        self.has_14 = bool(shutil.which("clang-format-14")) or b"version 14" in (
+            shutil.which("clang-format") and subprocess.run(
+                ["clang-format", "--version"], stdout=subprocess.PIPE).stdout or b"")
 
     def bad(self, expected):
         return self.fails(expected, "check_format.py")
