@@ -10,8 +10,8 @@
 
 #define ERROR_PRINTF(n) __attribute__((format(printf, n, n + 1)))
 
-// Prints "program: message" to stderr, on one line, and ends the program with status 1.  Stdout is not
-// touched.
+// Prints "program: message" to stderr, on one line, and ends the program with status 1.
+// Stdout is not touched.
 void die(const char *format, ...) ERROR_PRINTF(1) __attribute__((noreturn));
 // Prints "program: note: message" to stderr and goes on.
 void note(const char *format, ...) ERROR_PRINTF(1);

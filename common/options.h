@@ -40,8 +40,8 @@ void options_seed(Args *a, Options *o);     // --seed
 // After args_parse: finds the default model whatever the working directory (dies if there
 // is none), sets the number of threads, and opens the files of --dump and --profile.
 void options_start(Options *o);
-// At the end of main: writes what --dump and --profile asked for; dies if stdout could not be
-// written.
+// At the end of main: writes what --dump and --profile asked for; dies if stdout could
+// not be written.
 void options_end(Options *o);
 // The prompt: the argument, or -f FILE, or stdin if that is a pipe or a file.  Not read
 // when --ids is given.  One final newline is dropped; an empty text means none.  Release

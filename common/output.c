@@ -29,7 +29,8 @@ Output *output_open(const char *path)
     if (!*path)
         die("cannot write a file without a name; give one");
     if (lstat(path, &there) == 0 && !S_ISREG(there.st_mode))  // /dev/stdout is a link
-        die("cannot write '%s': it is there and is no plain file; give another name", path);
+        die("cannot write '%s': it is there and is no plain file; give another name",
+            path);
     o->path = strdup(path);
     o->partial = memory_alloc(n, 1, "a path");
     snprintf(o->partial, n, "%s.partial", path);
