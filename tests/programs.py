@@ -54,6 +54,12 @@ OWNERS = {                # options that only some stages have, as the command l
 
 # ---- JSON
 
+def default_config():
+    """config.json of models/tales, which changes when the model is trained anew."""
+    with open(os.path.join(model_path("tales"), "config.json"), encoding="utf-8") as file:
+        return json.load(file)
+
+
 def no_number(text):
     raise ValueError(f"{text} in JSON")
 

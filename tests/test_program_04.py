@@ -11,7 +11,11 @@ from xml.etree import ElementTree
 
 sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
 
-from programs import (RANDOM, Kernels, Program, Shared, model_path, rows_of)  # noqa: E402
+from programs import (RANDOM, Kernels, Program, Shared, default_config,  # noqa: E402
+                      model_path, rows_of)
+
+HEADS = default_config()["n_head"]
+SIZE = default_config()["n_embd"] // HEADS
 
 
 def attention(qkv, C, HS, head):
@@ -28,7 +32,7 @@ def attention(qkv, C, HS, head):
 
 class Stage04(Program, Shared, Kernels, unittest.TestCase):
     stage = "04"
-    phrases = ("Layer 0", "4 heads of 64", "Head 0", "scores", "softmax", "rows sum to 1")
+    phrases = ("Layer 0", f"{HEADS} heads of {SIZE}", "Head 0", "scores", "softmax", "rows sum to 1")
     result = "rows sum to 1"
     keys = ("ids", "layer", "head", "attention")
     ids_key = "ids"
@@ -44,7 +48,7 @@ class Stage04(Program, Shared, Kernels, unittest.TestCase):
     def test_weights_of_all_heads(self):
         seen = []
         for layer in range(6):
-            for head in range(4):
+            for head in range(HEADS):
                 got = self.object("--layer", layer, "--head", head, "The old king went to")
                 self.assertEqual((got["layer"], got["head"]), (layer, head))
                 self.assertEqual(len(got["attention"]), len(got["ids"]))
@@ -104,7 +108,7 @@ class Stage04(Program, Shared, Kernels, unittest.TestCase):
     def test_svg(self):
         """A picture of all heads, well-formed whatever the tokens are."""
         path = os.path.join(self.directory(), "heads.svg")
-        for args, heads in ((["<a> & \"b\" ]]> é"], 4), (["--layer", "5"], 4),
+        for args, heads in ((["<a> & \"b\" ]]> é"], HEADS), (["--layer", "5"], HEADS),
                             (["-m", model_path("heads12"), "--ids", "1,2,3"], 3)):
             self.output("--svg", path, *args)
             root = ElementTree.parse(path).getroot()
@@ -125,8 +129,8 @@ class Stage04(Program, Shared, Kernels, unittest.TestCase):
     def test_errors(self):
         self.always_fails(["--layer", "99", "0 to 5"], "--layer", "99")
         self.always_fails(["--layer", "0 to 5"], "--layer", "6")
-        self.always_fails(["--head", "99", "0 to 3"], "--head", "99")
-        self.always_fails(["--head", "0 to 3"], "--head", "4")
+        self.always_fails(["--head", "99", f"0 to {HEADS - 1}"], "--head", "99")
+        self.always_fails(["--head", f"0 to {HEADS - 1}"], "--head", str(HEADS))
         for value in ("-1", "x", "", "0.5", "1e10"):
             self.always_fails("--layer", "--layer", value)
             self.always_fails("--head", "--head", value)

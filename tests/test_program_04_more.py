@@ -14,9 +14,10 @@ from xml.etree import ElementTree
 
 sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
 
-from programs import RANDOM, Program, model_path  # noqa: E402
+from programs import RANDOM, Program, default_config, model_path  # noqa: E402
 
 SVG = "{http://www.w3.org/2000/svg}"
+HEADS = default_config()["n_head"]
 MOST = 64      # tokens in a picture
 
 
@@ -62,7 +63,7 @@ class Exhibits(Program, unittest.TestCase):
         for layer in (0, 3):
             args = ["--layer", layer, text]
             root = self.draw(*args)
-            labels = self.check_picture(root, 4, *args)
+            labels = self.check_picture(root, HEADS, *args)
             self.assertEqual("".join(label[1:-1] for label in labels), text)
             self.assertIn(f"Layer {layer}", "".join(root.itertext()))
 
@@ -76,7 +77,7 @@ class Exhibits(Program, unittest.TestCase):
                              else ["#5", "#0", "#7"])
 
     def test_one_token_and_the_most(self):
-        self.check_picture(self.draw("--ids", "5"), 4, "--ids", "5")
+        self.check_picture(self.draw("--ids", "5"), HEADS, "--ids", "5")
         ids = ",".join(str(i % 11) for i in range(MOST))
         args = ["-m", model_path("tiny"), "--ids", ids]
         with open(os.path.join(model_path("tiny"), "config.json"), encoding="utf-8") as f:
@@ -118,7 +119,7 @@ class Exhibits(Program, unittest.TestCase):
     def test_any_token_is_xml(self):
         text = "<b>Tom & Jerry</b> \"'\" ]]> &amp; é\t\n<!--"
         args = [text]
-        labels = self.check_picture(self.draw(*args), 4, *args)
+        labels = self.check_picture(self.draw(*args), HEADS, *args)
         whole = "".join(label[1:-1] for label in labels)
         self.assertTrue(whole.startswith("<b>Tom & Jerry</b> \"'\" ]]> &amp;"), whole)
         self.assertIn("\\t", whole)
