@@ -6,6 +6,8 @@ SAN ?=
 CC ?= cc
 PYTHON ?= python3
 V ?=
+Q := $(if $(V),,@) # make V=1 shows the commands
+say = $(if $(V),,@echo "  $(1)")
 
 STAGES := $(sort $(wildcard stage[0-9][0-9]_*))
 NUMBERS := $(patsubst stage%,%,$(foreach s,$(STAGES),$(firstword $(subst _, ,$(s)))))
@@ -21,13 +23,14 @@ endif
 # whatever the compiler fuses.  The other two -fno keep results as they are and let loops be
 # vectorised: nobody reads errno or floating-point traps.
 MARCHFLAG := $(if $(MARCH),-march=$(MARCH))
-WIDE := $(shell echo 'int x;' | $(CC) -mprefer-vector-width=512 $(MARCHFLAG) -x c -c -o /dev/null - \
-          2>/dev/null && echo -mprefer-vector-width=512)
+# Asked when it is first used, not before: `make deps` may have to install the compiler.
+WIDE = $(eval WIDE := $(shell echo 'int x;' | $(CC) -mprefer-vector-width=512 $(MARCHFLAG) \
+          -x c -c -o /dev/null - 2>/dev/null && echo -mprefer-vector-width=512))$(WIDE)
 OMP := -fopenmp
 WARN := -Wall -Wextra -Wshadow -Werror
 FLOAT := -ffp-contract=off -fno-math-errno -fno-trapping-math
 CFLAGS ?= -O3 -g
-ALL_CFLAGS := -std=c11 -D_GNU_SOURCE $(CFLAGS) $(MARCHFLAG) $(WIDE) $(FLOAT) $(OMP) $(WARN)
+ALL_CFLAGS = -std=c11 -D_GNU_SOURCE $(CFLAGS) $(MARCHFLAG) $(WIDE) $(FLOAT) $(OMP) $(WARN)
 LIBS := -lutf8proc -lm
 ifneq ($(SAN),)
 ALL_CFLAGS += -fsanitize=$(SAN) -fno-sanitize-recover=all -fno-omit-frame-pointer
@@ -54,13 +57,14 @@ stage$(1): $(BUILD)/$(call stage_dir,$(1))/run
 	@mkdir -p stage$(1)
 	@cp -f $$< stage$(1)/run
 $(BUILD)/$(call stage_dir,$(1))/run: $(call objects,$(call stage_sources,$(1))) $(COMMON_OBJECTS)
-	$$(CC) $(ALL_CFLAGS) -o $$@ $$^ $(LIBS)
+	$(Q)$$(CC) $$(ALL_CFLAGS) -o $$@ $$^ $(LIBS)
 endef
 $(foreach n,$(NUMBERS),$(eval $(call stage_rules,$(n))))
 
 $(BUILD)/%.o: %.c Makefile
 	@mkdir -p $(@D)
-	$(CC) $(ALL_CFLAGS) -Icommon -MMD -MP -c -o $@ $<
+	$(call say,cc $<)
+	$(Q)$(CC) $(ALL_CFLAGS) -Icommon -MMD -MP -c -o $@ $<
 
 .PHONY: stageNN demo
 stageNN: ## one stage (make stage04), run with ./stage04/run
@@ -85,18 +89,19 @@ test_modules = $(filter-out %/run.o %/show.o,$(call objects,$(call stage_sources
 define test_rules
 $(BUILD)/tests/$(1)@$(2).o: tests/$(1).c Makefile
 	@mkdir -p $$(@D)
-	$(CC) $(ALL_CFLAGS) -Icommon -Itests/support -I$(call stage_dir,$(2)) -DTEST_ROOT='"$(CURDIR)"' \
-	  -MMD -MP -c -o $$@ $$<
+	$(call say,cc tests/$(1).c for stage $(2))
+	$(Q)$$(CC) $$(ALL_CFLAGS) -Icommon -Itests/support -I$(call stage_dir,$(2)) \
+	  -DTEST_ROOT='"$(CURDIR)"' -MMD -MP -c -o $$@ $$<
 $(BUILD)/tests/$(1)@$(2): $(BUILD)/tests/$(1)@$(2).o $(call objects,$(TEST_SUPPORT)) \
     $(call test_modules,$(2)) $(COMMON_OBJECTS)
-	$(CC) $(ALL_CFLAGS) -o $$@ $$^ -lcriterion $(LIBS)
+	$(Q)$$(CC) $$(ALL_CFLAGS) -o $$@ $$^ -lcriterion $(LIBS)
 endef
 $(foreach p,$(test_pairs),$(eval $(call test_rules,$(word 1,$(subst @, ,$(p))),$(word 2,$(subst @, ,$(p))))))
 TEST_PROGRAMS := $(addprefix $(BUILD)/tests/,$(test_pairs))
 # tests/test_common_*.c is linked with common alone
 COMMON_TESTS := $(patsubst tests/%.c,$(BUILD)/tests/%,$(wildcard tests/test_common_*.c))
 $(COMMON_TESTS): %: %.o $(COMMON_OBJECTS)
-	$(CC) $(ALL_CFLAGS) -o $@ $^ -lcriterion $(LIBS)
+	$(Q)$(CC) $(ALL_CFLAGS) -o $@ $^ -lcriterion $(LIBS)
 run_tests = @failed=; for t in $(1); do echo "== $${t\#\#*/}"; \
   ASAN_OPTIONS=detect_leaks=0 $$t -j1 $(if $(V),--verbose) || failed="$$failed $${t\#\#*/}"; done; \
   if [ -n "$$failed" ]; then echo "FAILED:$$failed"; exit 1; fi

@@ -572,7 +572,7 @@ DRAFT = ["--width", "128", "--layers", "2", "--heads", "2", "--full-from", "0"]
 RECIPE = [
     ["tokenizer", "--out", "build/tales", *TEXT],
     ["train", "--out", "build/tales", "--minutes", "86", "--full-from", "0.72", *TEXT],
-    ["train", "--out", "build/tales-draft", "--minutes", "17", *DRAFT, *TEXT,
+    ["train", "--out", "build/tales-draft", "--minutes", "17.5", *DRAFT, *TEXT,
      "--teacher", "build/tales", "--teacher-from", "0.5"],
     ["accept", "--out", "build/tales-draft", "--teacher", "build/tales", *TEXT],
 ]  # fmt: skip
