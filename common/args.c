@@ -122,6 +122,8 @@ static void set_number(const Arg *arg, const char *value, const char *where)
     if (arg->kind == ARG_INT && x != floor(x))
         die("%s--%.*s: '%s' is not a whole number", where, name_length(arg), arg->name,
             value);
+    if (arg->kind == ARG_FLOAT)
+        x = (double)(float)x;  // the limits are floats, too
     if (x < arg->least || (arg->greatest < INT_MAX && x > arg->greatest) ||
         x > 2147483647.0)
         die("%s--%.*s: %s is out of range; give %g%s%.*g", where, name_length(arg),

@@ -66,6 +66,10 @@ void options_seed(Args *a, Options *o)
 
 void options_start(Options *o)
 {
+    if ((o->ids != NULL) + (o->argument != NULL) + (o->prompt_file != NULL) > 1)
+        die("a prompt, --file and --ids exclude each other; give one of them");
+    if (o->dry_run && o->dump)
+        die("--dry-run computes nothing that --dump could write; leave one out");
     if (!o->model)
         o->model = o->found = file_of_project("models/tales");
     if (!o->model)

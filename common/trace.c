@@ -7,6 +7,7 @@
 #include "memory.h"
 #include "output.h"
 #include "timer.h"
+#include <assert.h>
 #include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -69,8 +70,7 @@ static void add_total(const char *name, double bytes, double flops)
     int i = 0;
     while (i < trace.n_totals && strcmp(trace.totals[i].name, kind) != 0)
         i++;
-    if (i == TOTALS)
-        return;
+    assert(i < TOTALS);
     if (i == trace.n_totals)
         strcpy(trace.totals[trace.n_totals++].name, kind);
     trace.totals[i].calls++;

@@ -16,11 +16,6 @@ static void encode_prompt(Input *in, const char *builtin)
     else
         in->ids = tokenizer_encode(&in->tokenizer, builtin, strlen(builtin), &in->n);
     prompt_free(&prompt);
-    for (int i = 0; i < in->n; i++)
-        if (in->ids[i] >= in->config.V)
-            die("vocab.json has a token %d, config.json a vocabulary of %d; do the two "
-                "belong together?",
-                in->ids[i], in->config.V);
 }
 
 void input_open(Input *in, const Options *o, const char *builtin)
@@ -32,6 +27,10 @@ void input_open(Input *in, const Options *o, const char *builtin)
     in->has_text = !o->ids || tokenizer_there(o->model);
     if (in->has_text)
         tokenizer_open(&in->tokenizer, o->model);
+    if (in->has_text && in->tokenizer.n > in->config.V)
+        die("vocab.json has %d tokens, config.json a vocabulary of %d; do the two belong "
+            "together?",
+            in->tokenizer.n, in->config.V);
     if (o->ids)
         in->ids = ids_read(o->ids, in->config.V, &in->n);
     else

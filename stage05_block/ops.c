@@ -28,9 +28,8 @@ static void layernorm_row(float *y, const float *x, const Norm *n, int C)
 {
     float mean = vec_sum(x, C) / (float)C;
     float variance = vec_square_sum(x, mean, C) / (float)C;
-    float scale =
-        1.0f /
-        sqrtf(variance + n->eps);  // eps: a row of equal numbers must not divide by 0
+    // eps: a row of equal numbers must not divide by 0.
+    float scale = 1.0f / sqrtf(variance + n->eps);
     for (int i = 0; i < C; i++)
         y[i] = fmaf((x[i] - mean) * scale, n->gain[i], n->bias[i]);
 }

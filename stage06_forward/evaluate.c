@@ -41,8 +41,8 @@ Perplexity evaluate_perplexity(const Model *m, State *s, const int *ids, int n,
     double sum = 0;
     int done = 1;  // the first token is not predicted by anything
     for (int next = 0; done < n; next += stride) {
-        int begin =
-            next < done ? next : done - 1;  // its first token is predicted already
+        // The last token that was predicted is the first that predicts.
+        int begin = next < done ? next : done - 1;
         int end = begin + s->config.T < n ? begin + s->config.T : n;
         state_text(s, ids + begin, end - begin);
         state_upload(s);
@@ -59,13 +59,16 @@ void evaluate_lens(const Model *m, State *s,
 {
     size_t bytes = (size_t)s->config.V * sizeof(float);
     float *host = memory_alloc(bytes, 1, "logits");
+    #pragma omp parallel
     embeddings_forward(&m->embeddings, s);
     for (int l = 0;; l++) {
+        #pragma omp parallel
         model_head(m, s);
         device_download(host, s->logits, bytes);
         see(to, l, host);
         if (l == m->config.L)
             break;
+        #pragma omp parallel
         block_forward(&m->blocks[l], s);
     }
     free(host);

@@ -1,6 +1,7 @@
 // Stage 06: from a text to the probabilities of its next token.  Chapter:
 // docs/06-forward.md
 #include "attention.h"
+#include "error.h"
 #include "show.h"
 
 static const char *const examples[] = {
@@ -28,6 +29,8 @@ int main(int argc, char **argv)
     args_examples(&a, examples);
     args_parse(&a, argc, argv);
     o.keep_stdin = so.perplexity != NULL;
+    if (args_given(&a, "stride") && !so.perplexity)
+        die("--stride is about --perplexity; give that, too");
     kernels_start(&o, kernels);
     options_start(&o);
     input_open(&in, &o, "Once upon a time there was a");

@@ -8,8 +8,8 @@
 #include <string.h>
 #include <unistd.h>
 
-static volatile sig_atomic_t
-    interrupted;  // set by Ctrl-C; a handler can reach nothing else
+// Set by Ctrl-C; a handler can reach nothing else.
+static volatile sig_atomic_t interrupted;
 
 static void on_interrupt(int signal)
 {
@@ -29,6 +29,14 @@ static void append(History *h, const int *ids, int n)
         memory_grow(h->ids, (size_t)h->n + (size_t)n, sizeof *h->ids, "the conversation");
     memcpy(h->ids + h->n, ids, (size_t)n * sizeof *ids);
     h->n += n;
+}
+
+static void append_text(History *h, const Tokenizer *t, const char *text)
+{
+    int n;
+    int *ids = tokenizer_encode(t, text, strlen(text), &n);
+    append(h, ids, n);
+    free(ids);
 }
 
 // Forgets the beginning, so that the model sees `room` tokens at most.
@@ -101,10 +109,9 @@ void chat(const Input *in, const GenerateOptions *o, ChatWrite write, void *to)
                "Ctrl-C ends its turn, Ctrl-D the program.\n");
     append(&h, in->ids, in->n);
     while ((line = read_line(ask)) != NULL) {
-        int n;
-        int *ids = tokenizer_encode(&in->tokenizer, line, strlen(line), &n);
-        append(&h, ids, n);
-        free(ids);
+        if (h.n > 0)
+            append_text(&h, &in->tokenizer, "\n");
+        append_text(&h, &in->tokenizer, line);
         free(line);
         if (h.n > 0)
             take_turn(in, o, &h, write, to);

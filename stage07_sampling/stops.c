@@ -19,8 +19,7 @@ void stops_free(Stops *s)
 bool stops_push(Stops *s, const char *bytes, size_t size)
 {
     assert(s->n + size <= s->room);
-    size_t from = stops_ready(s),
-           end = s->n + size;  // an earlier stop text would have shown
+    size_t from = stops_ready(s), end = s->n + size;  // before `from` none can begin
     memcpy(s->text + s->n, bytes, size);
     s->n = end;
     for (; from < end; from++)

@@ -239,11 +239,13 @@ class Exhibits(Program, unittest.TestCase):
         self.assertEqual(self.object("--near", "a", given=b"not this"), want)
 
     def test_models_without_a_fitting_vocabulary(self):
-        small = small_model(self.directory(), 8, 16, lambda name, count: [1] * count, V=20)
-        for path in (model_path("tiny"), model_path("shards"), small):
+        for path in (model_path("tiny"), model_path("shards")):
             self.always_fails(["--near", "vocab.json"], "-m", path, "--near", "zebra")
             self.always_fails(["--analogy", "vocab.json"], "-m", path, "--analogy", "a:b::c")
             self.assertTrue(self.object("-m", path, "--positions")["positions"])
+        small = small_model(self.directory(), 8, 16, lambda name, count: [1] * count, V=20)
+        for option in (["--near", "zebra"], ["--analogy", "a:b::c"], ["--positions"]):
+            self.always_fails(["vocab.json", "belong together"], "-m", small, *option)
 
 
 if __name__ == "__main__":

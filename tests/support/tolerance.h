@@ -14,10 +14,10 @@
 // Two orders of one sum of a few hundred products.
 #define TOLERANCE_MATMUL 1e-5
 // f16 has 11 significant bits, bf16 8: half a unit in the last place each, and they add up over the
-// layers.  Seen on the random models: 2e-3 and 2e-2.
-#define TOLERANCE_F16 1e-2
-#define TOLERANCE_BF16 1e-1
-// e^x of a mean of up to a few hundred surprises, each off by about 1e-6 of the largest logit.
-#define TOLERANCE_PERPLEXITY 1e-4
+// layers.  Seen on the random models: 1.9e-3 and 1.4e-2.
+#define TOLERANCE_F16 4e-3
+#define TOLERANCE_BF16 3e-2
+// e^x of a mean of up to a few hundred surprises, each off by about 1e-6 of the largest logit; seen: 1e-6.
+#define TOLERANCE_PERPLEXITY 1e-5
 
 #endif
