@@ -20,7 +20,7 @@ if command -v apt-get >/dev/null; then
     $sudo apt-get install -y -qq --no-install-recommends $missing
 elif command -v brew >/dev/null; then
     brew install gcc utf8proc criterion python3 curl
-    echo "deps: build with CC=gcc-\$(brew list --versions gcc | sed 's/.* \\([0-9]*\\).*/\\1/')"
+    echo "deps: now build with CC=gcc-NN, the gcc that brew has installed"
 else
     echo "deps: neither apt-get nor brew; install a C11 compiler with OpenMP, utf8proc, Criterion," >&2
     echo "      Python 3 and curl by hand" >&2
