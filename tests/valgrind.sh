@@ -10,7 +10,8 @@ command -v valgrind >/dev/null || {
 make -s MARCH=x86-64-v3
 check() {
     echo "valgrind $*"
-    valgrind -q --error-exitcode=9 --leak-check=full --errors-for-leak-kinds=definite \
+    valgrind -q --error-exitcode=9 --leak-check=full --show-leak-kinds=definite \
+        --errors-for-leak-kinds=definite \
         "$@" </dev/null >/dev/null
 }
 model=tests/models/shards
