@@ -5,7 +5,7 @@
 //
 // The polynomials are minimax fits of our own (Remez exchange, relative to the result);
 // reduction to a small interval as in W. J. Cody and W. Waite, "Software Manual for the
-// Elementary Functions", 1980.  Errors measured over all floats of the range, against
+// Elementary Functions", 1980.  Errors measured at every 37th float, against
 // double precision: exp 1.1 ulp, log 1.0 ulp, tanh 1.8e-7 absolute.
 #ifndef ELEMENTARY_H
 #define ELEMENTARY_H
