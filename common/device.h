@@ -24,6 +24,7 @@ void *device_alloc(size_t bytes, const char *what);
 void device_free(void *p);
 // All bytes that were allocated so far (in the loops of the model nothing is).
 size_t device_bytes(void);
+void device_copy(void *to, const void *from, size_t bytes);    // within the device
 void device_upload(void *to, const void *from, size_t bytes);  // ordered with the kernels
 void device_download(void *to, const void *from,
                      size_t bytes);  // returns when it has arrived

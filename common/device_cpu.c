@@ -27,6 +27,12 @@ void device_free(void *p)
     free(p);
 }
 
+void device_copy(void *to, const void *from, size_t bytes)
+{
+    if (bytes > 0)
+        memcpy(to, from, bytes);
+}
+
 void device_upload(void *to, const void *from, size_t bytes)
 {
     memcpy(to, from, bytes);

@@ -103,10 +103,22 @@ void options_end(Options *o)
         die("cannot write to stdout: %s", strerror(errno));
 }
 
+// Is stdin a pipe or a file that may hold the prompt?
+static bool stdin_given(const Options *o)
+{
+    struct stat in;
+    return !o->keep_stdin && fstat(STDIN_FILENO, &in) == 0 &&
+           (S_ISFIFO(in.st_mode) || S_ISREG(in.st_mode));
+}
+
+bool prompt_given(const Options *o)
+{
+    return o->ids || o->argument || o->prompt_file || stdin_given(o);
+}
+
 Prompt prompt_read(const Options *o)
 {
     Prompt p = { NULL, 0 };
-    struct stat in;
     if (o->ids)
         return p;
     if (o->argument) {
@@ -114,8 +126,7 @@ Prompt prompt_read(const Options *o)
         p.text = strdup(o->argument);
     } else if (o->prompt_file) {
         p.text = file_read(o->prompt_file, &p.n);
-    } else if (!o->keep_stdin && fstat(STDIN_FILENO, &in) == 0 &&
-               (S_ISFIFO(in.st_mode) || S_ISREG(in.st_mode))) {
+    } else if (stdin_given(o)) {
         p.text = file_read_stream(stdin, &p.n);
     }
     if (p.n > 0 && p.text[p.n - 1] == '\n')

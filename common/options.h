@@ -43,6 +43,9 @@ void options_start(Options *o);
 // At the end of main: writes what --dump and --profile asked for; dies if stdout could
 // not be written.
 void options_end(Options *o);
+// Does the command line or stdin give a prompt, or ids?  If not, the program shows its
+// idea on a built-in one.
+bool prompt_given(const Options *o);
 // The prompt: the argument, or -f FILE, or stdin if that is a pipe or a file.  Not read
 // when --ids is given.  One final newline is dropped; an empty text means none.  Release
 // with prompt_free.

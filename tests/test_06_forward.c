@@ -3,6 +3,7 @@
 #include "evaluate.h"
 #include "ops.h"
 #include "reference.h"
+#include "room.h"
 #include <omp.h>
 
 typedef struct {
@@ -16,12 +17,12 @@ static void open_run(Run *run, const char *name, DType dtype)
     reference_open(&run->r, name);
     run->m = (Model){ 0 };
     model_load(&run->m, &run->r.weights, &run->r.config, dtype);
-    state_init(&run->s, &run->r.config, run->r.config.T, run->r.config.T);
+    room_init(&run->s, &run->r.config, run->r.config.T, run->r.config.T);
 }
 
 static void close_run(Run *run)
 {
-    state_free(&run->s);
+    room_free(&run->s);
     model_free(&run->m);
     reference_close(&run->r);
 }
@@ -29,9 +30,7 @@ static void close_run(Run *run)
 // The first T ids; logits of rows from .. T - 1 to s.logits.
 static void forward(Run *run, int T, int from)
 {
-    state_clear(&run->s);
-    for (int t = 0; t < T; t++)
-        state_row(&run->s, run->r.ids[t], t);
+    state_text(&run->s, run->r.ids, T);
     for (int t = from; t < T; t++)
         state_want(&run->s, t);
     state_upload(&run->s);
@@ -145,9 +144,7 @@ Test(evaluate, windows_with_stride)
     int T = run.r.config.T, V = run.r.config.V;
     for (int next = 1; next < N; next++) {  // by the definition: one pass a prediction
         int begin = next < T ? 0 : next - T + 1;
-        state_clear(&run.s);
-        for (int i = begin; i < next; i++)
-            state_row(&run.s, ids[i], i - begin);
+        state_text(&run.s, ids + begin, next - begin);
         state_want(&run.s, next - begin - 1);
         state_upload(&run.s);
         model_forward(&run.m, &run.s);
@@ -161,10 +158,10 @@ Test(evaluate, windows_with_stride)
     cr_expect(fabs(p.nll - sum / (N - 1)) < 1e-5, "nll %.9g, should be %.9g", p.nll,
               sum / (N - 1));
     State few;
-    state_init(&few, &run.r.config, T, 3);
+    room_init(&few, &run.r.config, T, 3);
     Perplexity again = evaluate_perplexity(&run.m, &few, ids, N, 1);
     cr_expect(again.nll == p.nll);
-    state_free(&few);
+    room_free(&few);
     close_run(&run);
 }
 

@@ -1,6 +1,7 @@
 // Stage 07: the loop: greedy text against Hugging Face, seeds, ends, samples, stop texts.
 #include "generate.h"
 #include "reference.h"
+#include "room.h"
 #include <omp.h>
 
 // Fed byte by byte and all at once: the same cut, and never a byte shown that belongs to a stop text.
@@ -48,12 +49,12 @@ static void open_run(Run *run, const char *name)
     reference_open(&run->r, name);
     run->m = (Model){ 0 };
     model_load(&run->m, &run->r.weights, &run->r.config, F32);
-    state_init(&run->s, &run->r.config, run->r.config.T, 1);
+    room_init(&run->s, &run->r.config, run->r.config.T, 1);
 }
 
 static void close_run(Run *run)
 {
-    state_free(&run->s);
+    room_free(&run->s);
     model_free(&run->m);
     reference_close(&run->r);
 }
