@@ -216,30 +216,26 @@ static int draw_sorted(const Sampler *sp, int n, RandomKey key)
     return c[0].id;  // only by rounding
 }
 
-void sampling_next(const Sampler *sp, const float *logits, const int *index, int *next)
+// The token for place `index` of the text.
+static int choose(const Sampler *sp, const float *logits, int index)
 {
-    if (!trace_op("sampling", 4.0 * sp->V, 40.0 * sp->V))
-        return;
-    RandomKey key = { sp->params.seed, (uint32_t)sp->sample, (uint32_t)*index,
+    RandomKey key = { sp->params.seed, (uint32_t)sp->sample, (uint32_t)index,
                       RANDOM_SAMPLE };
-    prepare(sp, logits, *index);
+    prepare(sp, logits, index);
     if (sp->params.temperature == 0)
-        *next = likeliest(sp);
-    else if (sp->params.kind == PIVOT)
-        *next = pivot_draw(sp->logits, sp->V, &sp->params, key);
-    else if (sp->params.kind == SORT)
-        *next = draw_sorted(sp, filter(sp), key);
-    else
-        *next = draw_gumbel(sp, filter(sp), key);
+        return likeliest(sp);
+    if (sp->params.kind == PIVOT)
+        return pivot_draw(sp->logits, sp->V, &sp->params, key);
+    int n = filter(sp);
+    return sp->params.kind == SORT ? draw_sorted(sp, n, key) : draw_gumbel(sp, n, key);
 }
 
-void sampling_probs(const Sampler *sp, const float *logits, const int *index,
-                    float *probs)
+static void distribution(const Sampler *sp, const float *logits, int index, float *probs)
 {
     const Candidate *c = sp->candidates;
     for (int i = 0; i < sp->V; i++)
         probs[i] = 0;
-    prepare(sp, logits, *index);
+    prepare(sp, logits, index);
     if (sp->params.temperature == 0) {
         probs[likeliest(sp)] = 1;
         return;
@@ -248,4 +244,16 @@ void sampling_probs(const Sampler *sp, const float *logits, const int *index,
     double total = mass(c, n);
     for (int i = 0; i < n; i++)
         probs[c[i].id] = (float)(exp_f32(c[i].logit) / total);
+}
+
+void sampling_next(const Sampler *sp, const float *logits, const int *index, int *next)
+{
+    if (trace_op("sampling", 4.0 * sp->V, 40.0 * sp->V))
+        *next = choose(sp, logits, *index);
+}
+
+void sampling_probs(const Sampler *sp, const float *logits, const int *index,
+                    float *probs)
+{
+    distribution(sp, logits, *index, probs);
 }

@@ -31,18 +31,20 @@ static bool keeps_stale(const KVCache *k)
     return k->options.overflow != CROP && k->options.overflow != HALF;
 }
 
-// Room for so many tokens; what is there stays where it is.
-static void reserve(KVCache *k, int tokens)
+size_t kvcache_chunk_bytes(const KVView *v)
 {
-    KVView *v = &k->view;
-    size_t chunk = (size_t)v->L * 2 * v->NH * KV_CHUNK * v->HS * dtype_size(v->dtype);
-    size_t bytes = (size_t)((tokens + KV_CHUNK - 1) / KV_CHUNK) * chunk;
+    return (size_t)v->L * 2 * v->NH * KV_CHUNK * v->HS * dtype_size(v->dtype);
+}
+
+void kvcache_reserve(KVCache *k, int chunks)
+{
+    size_t bytes = (size_t)chunks * kvcache_chunk_bytes(&k->view);
     if (bytes <= k->bytes)
         return;
     char *data = device_alloc(bytes, "the KV cache");
-    device_copy(data, v->data, k->bytes);
-    device_free(v->data);
-    v->data = data;
+    device_copy(data, k->view.data, k->bytes);
+    device_free(k->view.data);
+    k->view.data = data;
     k->bytes = bytes;
 }
 
@@ -84,7 +86,7 @@ void kvcache_init(KVCache *k, const KVOptions *o, const Config *c, int max_rows,
         k->view.sinks = KV_SINKS < c->T / 2 ? KV_SINKS : c->T / 2;
     allocate_rows(k, max_rows);
     if (o->kind != CACHE_DYNAMIC)
-        reserve(k, longest < c->T ? longest : c->T);
+        kvcache_reserve(k, ((longest < c->T ? longest : c->T) + KV_CHUNK - 1) / KV_CHUNK);
 }
 
 void kvcache_free(KVCache *k)
@@ -94,15 +96,24 @@ void kvcache_free(KVCache *k)
     free(k->host);
 }
 
+// The window begins at `base`, and keeps its first tokens.
+static void restart(KVCache *k, int base, int length)
+{
+    Window *w = &k->window;
+    w->base = base;
+    w->length = length;
+    w->start = 0;
+}
+
 void kvcache_truncate(KVCache *k, int n)
 {
     Window *w = &k->window;
     if (n >= w->base + w->length)
         return;
     if (n <= w->base || (w->base > 0 && keeps_stale(k)))
-        *w = (Window){ 0 };  // what it held before has been overwritten
+        restart(k, 0, 0);  // what it held before has been overwritten
     else
-        w->length = n - w->base;
+        restart(k, w->base, n - w->base);
 }
 
 // How many tokens of a text must have left the window, for n to be in it.
@@ -120,7 +131,7 @@ int kvcache_reuse(KVCache *k, int n)
     bool again = k->options.kind == CACHE_NONE && w->target != n;
     int base = keeps_stale(k) ? w->base : window_base(k, n);
     if (again || base != w->base)
-        *w = (Window){ .base = base };
+        restart(k, base, 0);
     w->target = n;
     return w->base + w->length;
 }
@@ -136,11 +147,14 @@ int kvcache_place(KVCache *k, int t)
     Window *w = &k->window;
     bool full = kvcache_full(k), shift = full && k->options.overflow == SHIFT;
     assert(!full || keeps_stale(k));
-    int ring = v->slots - v->sinks, j = full ? w->length - 1 : w->length++;
+    int ring = v->slots - v->sinks, j = full ? w->length - 1 : w->length;
+    int start = (w->start + (full && !shift)) % ring;
+    int slot = j < v->sinks ? j : v->sinks + (start + j - v->sinks) % ring;
+    kvcache_reserve(k, slot / KV_CHUNK + 1);
     w->base += full;  // the oldest token after the sinks leaves
-    w->start = (w->start + (full && !shift)) % ring;
-    reserve(k, w->length);
-    k->row_slot[t] = j < v->sinks ? j : v->sinks + (w->start + j - v->sinks) % ring;
+    w->length += !full;
+    w->start = start;
+    k->row_slot[t] = slot;
     k->row_keys[t] = w->length;
     k->row_first[t] = w->start;
     k->row_shift[t] = shift;

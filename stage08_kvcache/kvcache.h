@@ -84,6 +84,9 @@ const char *kvcache_overflow_name(Overflow overflow);
 void kvcache_init(KVCache *k, const KVOptions *o, const Config *c, int max_rows,
                   int longest);
 void kvcache_free(KVCache *k);
+// The bytes of a chunk; and room for so many: what is there stays where it is.
+size_t kvcache_chunk_bytes(const KVView *v);
+void kvcache_reserve(KVCache *k, int chunks);
 // Forgets the text from token n on.
 void kvcache_truncate(KVCache *k, int n);
 // Of a text of n tokens that begins as the one before, the first token whose row must be
@@ -99,18 +102,24 @@ void kvcache_text(KVCache *k, int n);
 // The places of T rows, to the device.
 void kvcache_upload(KVCache *k, int T);
 
-// The slot of key j as row t sees it.
-static inline HOST_DEVICE int kvcache_slot(const KVView *v, int t, int j)
+// Where key j of row t is in its window.
+static inline HOST_DEVICE int kvcache_index(const KVView *v, int t, int j)
 {
     int ring = v->slots - v->sinks;
     return j < v->sinks ? j : v->sinks + (v->first[t] + j - v->sinks) % ring;
 }
 
+// Its slot.
+static inline HOST_DEVICE int kvcache_slot(const KVView *v, int t, int j)
+{
+    return kvcache_index(v, t, j);
+}
+
 // How many of the n keys from j on follow each other in memory.
 static inline HOST_DEVICE int kvcache_run(const KVView *v, int t, int j, int n)
 {
-    int slot = kvcache_slot(v, t, j), chunk = KV_CHUNK - slot % KV_CHUNK;
-    int end = j < v->sinks ? v->sinks - j : v->slots - slot;
+    int i = kvcache_index(v, t, j), chunk = KV_CHUNK - i % KV_CHUNK;
+    int end = j < v->sinks ? v->sinks - j : v->slots - i;
     int run = chunk < end ? chunk : end;
     return n < run ? n : run;
 }

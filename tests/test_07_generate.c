@@ -2,6 +2,7 @@
 #include "generate.h"
 #include "reference.h"
 #include "room.h"
+#include "writing.h"
 #include <omp.h>
 
 // Fed byte by byte and all at once: the same cut, and never a byte shown that belongs to a stop text.
@@ -64,7 +65,7 @@ static Sequence continued(Run *run, const int *ids, int n, int n_new, SamplingPa
     Sequence q;
     GenerateOptions o = { .n_new = n_new, .sampling = p };
     sequence_init(&q, &o, ids, n, NULL, &run->r.config, 0);
-    generate(&run->m, &run->s, &q);
+    write_text(&run->m, &run->s, &q);
     return q;
 }
 
@@ -157,14 +158,14 @@ Test(generate, ends_at_eos)
     sequence_init(&q, &o, run.r.ids, 5, NULL, &run.r.config, 0);
     q.emit = collect;
     q.to = told;
-    generate(&run.m, &run.s, &q);
+    write_text(&run.m, &run.s, &q);
     cr_expect(q.finish == EOS && q.n == 5 + third + 1 && q.ids[q.n - 1] == want[third]);
     cr_expect(strcmp(told, numbers) == 0, "EOS is no text: told '%s', not '%s'", told,
               numbers);
     sequence_free(&q);
     o.ignore_eos = true;
     sequence_init(&q, &o, run.r.ids, 5, NULL, &run.r.config, 0);
-    generate(&run.m, &run.s, &q);
+    write_text(&run.m, &run.s, &q);
     cr_expect(q.finish == LENGTH &&
               memcmp(q.ids + 5, want, (size_t)n * sizeof *want) == 0);
     sequence_free(&q);
@@ -190,11 +191,10 @@ Test(generate, samples_share_the_prompt)
     open_run(&run, "shards");
     for (int i = 0; i < N; i++)
         sequence_init(&q[i], &o, run.r.ids, 5, NULL, &run.r.config, i);
-    generate_first(&run.m, &run.s, q, N);
+    write_samples(&run.m, &run.s, q, N);
     for (int i = 0; i < N; i++) {
-        generate(&run.m, &run.s, &q[i]);
         sequence_init(&alone, &o, run.r.ids, 5, NULL, &run.r.config, i);
-        generate(&run.m, &run.s, &alone);
+        write_text(&run.m, &run.s, &alone);
         cr_expect(alone.n == q[i].n &&
                   memcmp(alone.ids, q[i].ids, 17 * sizeof(int)) == 0);
         sequence_free(&alone);
@@ -216,7 +216,7 @@ Test(generate, stops_at_a_text)
     open_run(&run, "tales");
     tokenizer_open(&t, run.r.model);
     sequence_init(&q, &o, run.r.ids, 5, &t, &run.r.config, 0);
-    generate(&run.m, &run.s, &q);
+    write_text(&run.m, &run.s, &q);
     cr_assert(q.finish == LENGTH && q.stops.n > 30);
     char stop[6] = "", before[1000] = "";
     memcpy(stop, q.stops.text + 20, 5);
@@ -226,7 +226,7 @@ Test(generate, stops_at_a_text)
     sequence_init(&q, &o, run.r.ids, 5, &t, &run.r.config, 0);
     q.emit = collect;
     q.to = told;
-    generate(&run.m, &run.s, &q);
+    write_text(&run.m, &run.s, &q);
     cr_expect(q.finish == STOP, "it ended by %s", sequence_finish(&q));
     cr_expect(strcmp(told, before) == 0, "told '%s', not '%s'", told, before);
     cr_expect(q.stops.n == strlen(before));

@@ -23,7 +23,11 @@ static Sampler sampler(SamplingParams p)
 static int draw(const Sampler *sp, const float *from, int index)
 {
     int next = -1;
+#if __has_include("scheduler.h")
+    sampling_next(sp, 1, &(int){ 0 }, from, &index, &next, 1);
+#else
     sampling_next(sp, from, &index, &next);
+#endif
     return next;
 }
 
