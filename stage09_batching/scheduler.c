@@ -155,13 +155,14 @@ static void place(Scheduler *sc, State *s, Sequence *q, int *budget)
 {
     int lane = q->lane, i = kvcache_reuse(s->cache, lane, q->n), rows = q->n - i;
     int room = s->config.T - s->cache->windows[lane].length;
-    if (rows > 1)
+    if (rows > 1) {
         rows = rows < *budget ? rows : *budget;
-    if (rows > 1 && rows > room)
-        rows = room > 0 ? room : 1;
+        if (rows > room)
+            rows = room > 0 ? room : 1;
+        *budget -= rows;
+    }
     if (rows == 0 || !make_room(sc, s, q, rows))
         return;
-    *budget -= rows > 1 ? rows : 0;
     q->computed += rows;
     sc->rows[lane] = rows;
     for (int end = i + rows; i < end; i++)

@@ -6,6 +6,7 @@
 #include "error.h"
 #include "jsonout.h"
 #include "memory.h"
+#include "nbest.h"
 #include "picture.h"
 #include "terminal.h"
 #include "texts.h"
@@ -40,19 +41,6 @@ static void print_text(void *to, const char *text, size_t n)
     (void)to;
     fwrite(text, 1, n, stdout);
     fflush(stdout);
-}
-
-static void print_prompt(const Input *in, const int *ids, int count)
-{
-    size_t n;
-    if (!in->has_text)
-        return;
-    char *text = tokenizer_decode(&in->tokenizer, ids, count, &n);
-    printf("%s", ink(BOLD));
-    fwrite(text, 1, n, stdout);
-    printf("%s", ink(PLAIN));
-    fflush(stdout);
-    free(text);
 }
 
 // New tokens a second, the first one apart: what it took to come also depends on the
@@ -128,7 +116,7 @@ static void print_texts(const Input *in, const ShowOptions *so, const Texts *t,
                    so->samples > 1 ? "sample" : "prompt",
                    so->samples > 1 ? q->sample : i + 1, q->n_prompt, q->n - q->n_prompt,
                    sequence_finish(q), ink(PLAIN));
-            print_prompt(in, q->ids, q->n_prompt);
+            texts_print_prompt(in, q->ids, q->n_prompt);
             printf("%.*s\n", (int)q->stops.n, q->stops.text);
         }
     }
@@ -143,7 +131,7 @@ static void write_texts(const Model *m, State *s, const Input *in, const ShowOpt
     bool plain = !o->json && !o->quiet, alone = t->n == 1;
     texts_begin(t, in);
     if (alone && plain)
-        print_prompt(in, t->list->ids, t->list->n);
+        texts_print_prompt(in, t->list->ids, t->list->n);
     if (alone && !o->json)
         t->list->emit = print_text;
     scheduler_init(&sc, &so->scheduler, t->list, t->n, &in->config);
@@ -202,62 +190,6 @@ static void show_table(const Model *m, State *s, const Input *in, const ShowOpti
         texts_end(t);
     }
     free(first);
-}
-
-static void print_hypothesis(const Input *in, const Hypothesis *h, int rank)
-{
-    size_t n = 0;
-    int count = h->n - (h->finish == EOS);
-    char *text =
-        in->has_text ? tokenizer_decode(&in->tokenizer, h->ids, count, &n) : NULL;
-    if (in->options->json) {
-        json_begin("{", NULL);
-        json_ints("ids", h->ids, h->n);
-        if (text)
-            json_text("text", text, n);
-        else
-            json_null("text");
-        json_text("finish", h->finish == EOS ? "eos" : "length",
-                  h->finish == EOS ? 3 : 6);
-        json_float("score", h->score);
-        json_float("log_prob", h->sum);
-        json_end();
-        return;
-    }
-    if (!in->options->quiet)
-        printf("%s%2d  %8.4f%s  ", ink(CYAN), rank + 1, h->score, ink(PLAIN));
-    for (int i = 0; !text && i < count; i++)
-        printf("%d ", h->ids[i]);
-    printf("%.*s\n", (int)n, text ? text : "");
-    free(text);
-}
-
-static void show_beams(const Model *m, State *s, const Input *in, const ShowOptions *so,
-                       const Texts *t)
-{
-    for (int i = 0; i < t->prompts.n; i++) {
-        const PromptLine *line = &t->prompts.list[i];
-        Hypothesis best[BEAMS_MAX];
-        BeamOptions o = so->beam;
-        o.n_new = line->generate.n_new;
-        o.eos = line->generate.ignore_eos ? -1 : in->config.eos;
-        int n = o.n_new > 0 ? beam_search(m, s, &o, line->ids, line->n, best) : 0;
-        if (in->options->json) {
-            json_begin("{", NULL);
-            json_ints("prompt_ids", line->ids, line->n);
-            json_begin("[", "beams");
-        } else if (!in->options->quiet) {
-            print_prompt(in, line->ids, line->n);
-            printf(" ...\n");
-        }
-        for (int rank = 0; rank < (in->options->quiet && n > 1 ? 1 : n); rank++)
-            print_hypothesis(in, &best[rank], rank);
-        if (in->options->json) {
-            json_end();
-            json_end();
-        }
-        beam_free(best, n);
-    }
 }
 
 typedef struct {
@@ -328,7 +260,7 @@ void show(Input *in, const ShowOptions *given)
     if (so.interactive)
         chat(in, &so.generate, write_on, &(Machine){ &m, &s, &so.scheduler });
     else if (so.beam.beams)
-        show_beams(&m, &s, in, &so, &t);
+        nbest_show(&m, &s, in, &so.beam, &t.prompts);
     else
         write_texts(&m, &s, in, &so, &t);
     if (is_bare(in, &so) && !in->options->json && !in->options->quiet &&

@@ -1,6 +1,8 @@
 // The texts of a run; see texts.h.
 #include "texts.h"
 #include "memory.h"
+#include "terminal.h"
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -84,4 +86,17 @@ void texts_end(Texts *t)
 {
     for (int i = 0; i < t->n; i++)
         sequence_free(&t->list[i]);
+}
+
+void texts_print_prompt(const Input *in, const int *ids, int count)
+{
+    size_t n;
+    if (!in->has_text)
+        return;
+    char *text = tokenizer_decode(&in->tokenizer, ids, count, &n);
+    printf("%s", ink(BOLD));
+    fwrite(text, 1, n, stdout);
+    printf("%s", ink(PLAIN));
+    fflush(stdout);
+    free(text);
 }

@@ -26,5 +26,7 @@ void texts_close(Texts *t);
 // All sequences at their beginning.
 void texts_begin(Texts *t, const Input *in);
 void texts_end(Texts *t);
+// A prompt's text in bold; nothing without a vocabulary.
+void texts_print_prompt(const Input *in, const int *ids, int count);
 
 #endif
