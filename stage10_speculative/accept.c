@@ -19,7 +19,7 @@ int accept_residual(const float *p, const float *q, int V, float u)
     for (int i = 0; i < V; i++)
         total += p[i] > (q ? q[i] : 0) ? (double)p[i] - (double)(q ? q[i] : 0) : 0;
     if (!(total > 0))
-        return accept_residual(p, NULL, V, u);
+        return q ? accept_residual(p, NULL, V, u) : 0;
     for (int i = 0; i < V; i++)
         if (p[i] > (q ? q[i] : 0)) {
             sum += (double)p[i] - (double)(q ? q[i] : 0);

@@ -3,6 +3,7 @@
 #include "accept.h"
 #include "device.h"
 #include "error.h"
+#include "file.h"
 #include "memory.h"
 #include "random.h"
 #include <stdlib.h>
@@ -27,6 +28,10 @@ static void open_model(Draft *d, const Model *target, DType dtype, int batch, in
 {
     Config config;
     KVOptions kv = { .kind = CACHE_STATIC, .overflow = HALF, .dtype = F32 };
+    if (!file_exists(d->options.who))
+        die("--draft %s: there is no such model; give its directory, ngram, layers:N or "
+            "none",
+            d->options.who);
     weights_open(&d->weights, d->options.who);
     config_read(&config, d->options.who);
     if (config.V != target->config.V)
