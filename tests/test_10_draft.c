@@ -52,8 +52,8 @@ Test(draft, ngram_by_hand)
     check_ngram(6, (int[]){ 1, 2, 3, 4, 1, 2 }, 4, 50, 50, 4, (int[]){ 3, 4, 1, 2 });
     check_ngram(3, (int[]){ 5, 6, 5 }, 5, 50, 50, 5, (int[]){ 6, 5, 6, 5, 6 });
     check_ngram(2, (int[]){ 5, 5 }, 3, 50, 50, 3, (int[]){ 5, 5, 5 });
-    check_ngram(3, (int[]){ 1, 2, 3 }, 4, 50, 50, 0, NULL);
-    check_ngram(1, (int[]){ 1 }, 4, 50, 50, 0, NULL);
+    check_ngram(3, (int[]){ 1, 2, 3 }, 4, 50, 50, 0, (int[]){ 0 });
+    check_ngram(1, (int[]){ 1 }, 4, 50, 50, 0, (int[]){ 0 });
     // The longest run counts, and of equal ones the latest.
     check_ngram(8, (int[]){ 1, 2, 9, 1, 2, 8, 1, 2 }, 2, 50, 50, 2, (int[]){ 8, 1 });
     check_ngram(9, (int[]){ 7, 1, 2, 3, 2, 5, 7, 1, 2 }, 1, 50, 50, 1, (int[]){ 3 });
@@ -64,9 +64,9 @@ Test(draft, ngram_by_hand)
                 50, 1, (int[]){ 5 });
     // No more than the text may have, its last token apart, or the window holds.
     check_ngram(3, (int[]){ 5, 6, 5 }, 5, 7, 50, 3, (int[]){ 6, 5, 6 });
-    check_ngram(3, (int[]){ 5, 6, 5 }, 5, 4, 50, 0, NULL);
+    check_ngram(3, (int[]){ 5, 6, 5 }, 5, 4, 50, 0, (int[]){ 0 });
     check_ngram(3, (int[]){ 5, 6, 5 }, 5, 50, 5, 2, (int[]){ 6, 5 });
-    check_ngram(3, (int[]){ 5, 6, 5 }, 5, 50, 3, 0, NULL);
+    check_ngram(3, (int[]){ 5, 6, 5 }, 5, 50, 3, 0, (int[]){ 0 });
 }
 
 // ---- passes and rows

@@ -3,7 +3,7 @@
 #include "drafted.h"
 #include "room.h"
 
-enum { KEEP = 3, NEW = 5, LOOK = 4, CELLS = KEEP * KEEP * KEEP * KEEP, SAMPLES = 12000 };
+enum { KEEP = 3, NEW = 5, LOOK = 4, CELLS = KEEP * KEEP * KEEP * KEEP, SAMPLES = 8000 };
 
 static const SamplingParams plain = {
     .temperature = 2, .top_k = KEEP, .top_p = 1, .repetition = 1, .seed = 42
