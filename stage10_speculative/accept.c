@@ -44,7 +44,7 @@ static int reject(const Draft *d, const Sequence *q, const State *s, int row, in
     for (int kept = 0;; kept++, probs += V) {
         int index = q->n + kept, x = q->ids[index];
         bool tested = kept < q->n_draft;
-        sampling_probs(q->sampler, s->logits + (size_t)(row + kept) * V, &index,
+        sampling_probs(q->sampler, s->logits + (size_t)(row + kept) * V, index,
                        d->target);
         if (tested && uniform(q->sampler, index, RANDOM_ACCEPT) * probs[x] < d->target[x])
             continue;

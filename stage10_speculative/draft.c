@@ -119,7 +119,7 @@ static int limit_of(const Sequence *q, const KVCache *k, int gamma)
 // Puts a proposal behind the text.
 static void propose(Sequence *q, int id)
 {
-    sampling_text(q->sampler, q->n + q->n_draft, &id, 1);
+    sampler_text(q->sampler, q->n + q->n_draft, &id, 1);
     q->ids[q->n + q->n_draft++] = id;
 }
 
@@ -187,7 +187,7 @@ static void draw(Draft *d, Scheduler *sc)
             RandomKey key = { p->seed, (uint32_t)q->sampler->sample, (uint32_t)index,
                               RANDOM_DRAFT };
             float *probs = probs_of(d, q, (int)V);
-            sampling_probs(q->sampler, s->logits + (size_t)i * V, &index, probs);
+            sampling_probs(q->sampler, s->logits + (size_t)i * V, index, probs);
             d->next[i] = accept_residual(probs, NULL, (int)V,
                                          random_uniform(random_four(key, 0).v[0]));
         }
