@@ -18,8 +18,8 @@
 
 // next[1] = a token for logits [V]; index[1]: its place in the text.  All device memory.
 void sampling_next(const Sampler *sp, const float *logits, const int *index, int *next);
-// probs[V] = the distribution that sampling_next draws from, for place `index`; 0 for what
-// the filters drop.
+// probs[V] = the distribution that sampling_next draws from, for place `index`; 0 for
+// what the filters drop.
 void sampling_probs(const Sampler *sp, const float *logits, int index, float *probs);
 
 #endif

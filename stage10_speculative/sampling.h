@@ -20,8 +20,8 @@
 // sp[who[i]], of n samplers.  All device memory.
 void sampling_next(const Sampler *sp, int n, const int *who, const float *logits,
                    const int *index, int *next, int W);
-// probs[V] = the distribution that sampling_next draws from, for place `index`; 0 for what
-// the filters drop.
+// probs[V] = the distribution that sampling_next draws from, for place `index`; 0 for
+// what the filters drop.
 void sampling_probs(const Sampler *sp, const float *logits, int index, float *probs);
 
 #endif
