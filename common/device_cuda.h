@@ -6,6 +6,10 @@
 #include <cuda_runtime_api.h>
 #include <stddef.h>
 
+#ifdef __cplusplus
+extern "C" {
+#endif
+
 // Made by the first call.
 cudaStream_t device_stream(void);
 
@@ -19,5 +23,9 @@ void device_check(cudaError_t error, const char *call, const char *file, int lin
 
 // After a launch: was it accepted?
 #define CUDA_LAUNCHED() CUDA_CHECK(cudaGetLastError())
+
+#ifdef __cplusplus
+}
+#endif
 
 #endif

@@ -10,5 +10,5 @@ LIBS += -lstdc++
 $(BUILD)/%.o: %.cu Makefile common/emu.mk
 	@mkdir -p $(@D)
 	$(call say,c++ $<)
-	$(Q){ echo '#line 1 "$<"'; sed -f common/cuda_on_cpu/cu2cc.sed $<; } > $(@:.o=.cc)
+	$(Q){ echo '#line 1 "$<"'; sed -E -f common/cuda_on_cpu/cu2cc.sed $<; } > $(@:.o=.cc)
 	$(Q)$(CXX) $(CXXFLAGS_EMU) -I$(dir $<) -MMD -MP -c -o $@ $(@:.o=.cc)

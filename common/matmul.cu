@@ -1,15 +1,15 @@
 // y = x W + b on CUDA; see matmul.h.
 //
 //     kernel     idea                                                 bound
-//     1 naive    a thread an output, k one after the other            reads weights T times
+//     1 naive    a thread an output, k one after the other            T reads of the weights
 //     2 warp     a warp an output: 32 lanes read a row of weights     the weights' bytes
 //                together, 8 numbers a lane, for up to 8 rows of x
 //     cuBLAS     more than 64 rows: tensor cores                      arithmetic
 //
 // Kernels 1 and 2 sum each output in one order whatever the number of rows.  cuBLAS does
 // not: --kernel matmul=warp (or naive) keeps it out.
-extern "C" {
 #include "device_cuda.h"
+extern "C" {
 #include "error.h"
 #include "halves.h"
 #include "matmul_cuda.h"
@@ -37,7 +37,8 @@ void matrix_pack(Matrix *m, const void *data, DType from, MatrixLayout layout)
     char *packed = (char *)memory_alloc(bytes, 1, "packing weights");
     float *row = (float *)memory_alloc(stride, sizeof *row, "packing weights");
     for (size_t o = 0; o < out; o++) {
-        const char *at = (const char *)data + (layout == MATRIX_IN_OUT ? o : o * in) * size;
+        size_t first = layout == MATRIX_IN_OUT ? o : o * in;
+        const char *at = (const char *)data + first * size;
         if (layout == MATRIX_OUT_IN)
             halves_to_floats(row, at, from, m->in);
         for (size_t k = 0; layout == MATRIX_IN_OUT && k < in; k++)
@@ -168,10 +169,9 @@ static const void *rounded(const float *x, DType dtype, size_t n)
     }
     int blocks = (int)((n + 255) / 256);
     if (dtype == F16)
-        round_kernel<<<blocks, 256, 0, device_stream()>>>((__half *)blas.rounded, x, n);
+        round_kernel<__half><<<blocks, 256, 0, device_stream()>>>((__half *)blas.rounded, x, n);
     else
-        round_kernel<<<blocks, 256, 0, device_stream()>>>((__nv_bfloat16 *)blas.rounded,
-                                                          x, n);
+        round_kernel<__nv_bfloat16><<<blocks, 256, 0, device_stream()>>>((__nv_bfloat16 *)blas.rounded, x, n);
     CUDA_LAUNCHED();
     return blas.rounded;
 }
@@ -182,7 +182,7 @@ static void by_cublas(float *y, const float *x, const Matrix *m, const float *bi
 {
     size_t n = (size_t)T * m->out;
     const float one = 1;
-    cudaDataType_t type = m->dtype == F32   ? CUDA_R_32F
+    cudaDataType type = m->dtype == F32   ? CUDA_R_32F
                           : m->dtype == F16 ? CUDA_R_16F
                                             : CUDA_R_16BF;
     if (!blas.handle && cublasCreate(&blas.handle) != CUBLAS_STATUS_SUCCESS)

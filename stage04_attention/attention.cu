@@ -8,9 +8,9 @@
 //              are elements of the values
 //
 // Chapter 4.
+#include "device_cuda.h"
 extern "C" {
 #include "attention.h"
-#include "device_cuda.h"
 #include "elementary.h"
 #include "options.h"
 #include "trace.h"

@@ -1,7 +1,7 @@
 // Small operations between the matrix products; see ops.c.  Chapters 4 to 6.
+#include "device_cuda.h"
 extern "C" {
 #include "ops.h"
-#include "device_cuda.h"
 #include "elementary.h"
 }
 

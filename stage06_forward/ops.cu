@@ -1,7 +1,7 @@
 // Small operations between the matrix products; see ops.c.  Chapters 4 to 6.
+#include "device_cuda.h"
 extern "C" {
 #include "ops.h"
-#include "device_cuda.h"
 #include "elementary.h"
 #include "trace.h"
 }
@@ -63,8 +63,8 @@ static __device__ float block_sum(float x)
     return sum;
 }
 
-// A block: row t.  A thread: elements i, i + 128, ...  Three passes over the row, of which
-// the first brings it into the cache.
+// A block: row t.  A thread: elements i, i + 128, ...  Three passes over the row, of
+// which the first brings it into the cache.
 static __global__ void layernorm_kernel(float *y, const float *x, Norm n, int C)
 {
     const float *row = x + (size_t)blockIdx.x * C;

@@ -1,8 +1,8 @@
 // Token and position embeddings: x[t] = wte[ids[t]] + wpe[pos[t]]; see embeddings.c.
 // Chapter 3.
+#include "device_cuda.h"
 extern "C" {
 #include "embeddings.h"
-#include "device_cuda.h"
 #include "matmul_cuda.h"
 #include "trace.h"
 }

@@ -3,9 +3,9 @@
 // what is not below a threshold, and the threshold is found bit by bit, with a pass over
 // the logits for each bit.
 // Chapter 7.
+#include "device_cuda.h"
 extern "C" {
 #include "sampling.h"
-#include "device_cuda.h"
 #include "memory.h"
 #include "pivot.h"
 #include "random.h"

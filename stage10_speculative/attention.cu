@@ -10,9 +10,9 @@
 //              of its own; then the parts are put together     for few rows and many keys
 //
 // Chapters 4 and 8.
+#include "device_cuda.h"
 extern "C" {
 #include "attention.h"
-#include "device_cuda.h"
 #include "elementary.h"
 #include "options.h"
 #include "trace.h"
