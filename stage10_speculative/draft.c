@@ -3,6 +3,7 @@
 #include "accept.h"
 #include "device.h"
 #include "error.h"
+#include "file.h"
 #include "memory.h"
 #include "random.h"
 #include <stdlib.h>
@@ -27,6 +28,10 @@ static void open_model(Draft *d, const Model *target, DType dtype, int batch, in
 {
     Config config;
     KVOptions kv = { .kind = CACHE_STATIC, .overflow = HALF, .dtype = F32 };
+    if (!file_exists(d->options.who))
+        die("--draft %s: there is no such model; give its directory, ngram, layers:N or "
+            "none",
+            d->options.who);
     weights_open(&d->weights, d->options.who);
     config_read(&config, d->options.who);
     if (config.V != target->config.V)
@@ -58,7 +63,7 @@ void draft_open(Draft *d, const DraftOptions *o, const Model *target, State *s,
                 DType dtype, const SchedulerOptions *so, int longest)
 {
     size_t B = (size_t)so->batch, V = (size_t)target->config.V;
-    size_t probs = o->accept == REJECTION ? B * (size_t)o->gamma * V : 0;
+    size_t rows_judged = o->accept == REJECTION ? B * ((size_t)o->gamma + 1) : 1;
     int rows = so->batch * 2 + so->chunk;
     MemoryPart parts[] = {
         { &d->texts, B, sizeof *d->texts },
@@ -70,8 +75,9 @@ void draft_open(Draft *d, const DraftOptions *o, const Model *target, State *s,
     *d = (Draft){ .options = *o, .kind = DRAFT_MODEL };
     d->block = memory_block(parts, "the draft");
     d->who = device_alloc(B * sizeof *d->who, "the draft");
-    d->probs = device_alloc((probs + 1) * sizeof *d->probs, "the draft's probabilities");
-    d->target = device_alloc(V * sizeof *d->target, "the model's probabilities");
+    d->probs =
+        device_alloc(rows_judged * V * sizeof *d->probs, "a draft's probabilities");
+    d->target = device_alloc(rows_judged * V * sizeof *d->target, "probabilities");
     if (strcmp(o->who, "ngram") == 0)
         d->kind = DRAFT_NGRAM;
     else if (strncmp(o->who, "layers:", strlen("layers:")) == 0)
@@ -138,11 +144,8 @@ static void propose_ngram(Draft *d, Sequence *q, int limit, int V)
             if (memcmp(q->ids + i, q->ids + q->n - size, (size_t)size * sizeof *q->ids))
                 continue;
             for (int j = i + size; q->n_draft < limit; j++) {
-                if (d->options.accept == REJECTION) {
-                    float *probs = probs_of(d, q, V);
-                    memset(probs, 0, (size_t)V * sizeof *probs);
-                    probs[q->ids[j]] = 1;
-                }
+                if (d->options.accept == REJECTION)
+                    accept_certain(probs_of(d, q, V), V, q->ids[j]);
                 propose(q, q->ids[j]);  // j may have reached the proposals
             }
             return;
@@ -234,4 +237,57 @@ void draft_propose(Draft *d, Scheduler *sc, State *s)
     for (int i = 0; d->kind == DRAFT_LAYERS && i < sc->n_running; i++)
         if (d->limits[sc->running[i]->lane] > 0)
             kvcache_truncate(s->cache, sc->running[i]->lane, sc->running[i]->n - 1);
+}
+
+// The model chose for itself at every row; proposals stay while they agree.
+static int agree(const int *proposed, int n, const int *chosen)
+{
+    int kept = 0;
+    while (kept < n && proposed[kept] == chosen[kept])
+        kept++;
+    return kept;
+}
+
+// By coupling: what plain sampling says to every row.
+static void choose_all(Scheduler *sc, const State *s)
+{
+    sampling_next(sc->samplers, sc->options.batch, sc->who, s->logits, s->index, s->next,
+                  s->W);
+    device_download(sc->chosen, s->next, (size_t)s->W * sizeof *sc->chosen);
+}
+
+// By rejection: one text's rows, of which `row` is the first.
+static void judge(const Draft *d, Scheduler *sc, const State *s, const Sequence *q,
+                  int row)
+{
+    int V = s->config.V;
+    const Sampler *sp = q->sampler;
+    RandomKey key = { sp->params.seed, (uint32_t)sp->sample, (uint32_t)q->n, 0 };
+    for (int i = row; i <= row + q->n_draft; i++)
+        sampling_probs(sp, s->logits + (size_t)i * (size_t)V, s->row_index[i],
+                       d->target + (size_t)i * (size_t)V);
+    accept_test(d->target + (size_t)row * (size_t)V,
+                d->probs + (size_t)(q->lane * d->options.gamma) * (size_t)V,
+                q->ids + q->n, q->n_draft, V, key, &sc->kept[q->lane],
+                &sc->next[q->lane]);
+}
+
+void draft_judge(const Draft *d, Scheduler *sc, const State *s)
+{
+    bool rejection = d && d->options.accept == REJECTION;
+    for (int b = 0; b < sc->options.batch; b++)
+        sc->next[b] = -1;
+    if (!rejection)
+        choose_all(sc, s);
+    for (int row = 0, rows; row < s->W; row += rows) {
+        int lane = sc->wanted[row];
+        const Sequence *q = sc->lanes[lane];
+        rows = q->n_draft + 1;
+        if (rejection) {
+            judge(d, sc, s, q, row);
+        } else {
+            sc->kept[lane] = agree(q->ids + q->n, q->n_draft, sc->chosen + row);
+            sc->next[lane] = sc->chosen[row + sc->kept[lane]];
+        }
+    }
 }

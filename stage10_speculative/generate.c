@@ -1,7 +1,7 @@
 // The generation loop.  Chapter 7.
 #include "generate.h"
-#include "accept.h"
 #include "device.h"
+#include "draft.h"
 #include "memory.h"
 #include "scheduler.h"
 #include "timer.h"
@@ -116,7 +116,7 @@ static bool step(const Model *m, State *s, Scheduler *sc, Draft *d)
     device_upload(sc->who, sc->wanted, (size_t)s->W * sizeof *sc->who);
     model_forward(m, s);
     t[2] = timer_now();
-    accept_round(d, sc, s);
+    draft_judge(d, sc, s);
     t[3] = timer_now();
     scheduler_take(sc, s, sc->kept, sc->next);
     for (int i = 0; i < 3; i++)

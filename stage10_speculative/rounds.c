@@ -18,7 +18,10 @@ RoundSums rounds_sum(const Sequence *q, int n)
             Round round = q[i].rounds[r];
             sum.proposed += round.proposed;
             sum.accepted += round.kept;
-            for (int at = 0; at < round.proposed && at <= round.kept; at++) {
+            // The text may end at an accepted one: the next was not tested.
+            bool cut = r == q[i].n_rounds - 1 && q[i].marks[q[i].n - 1] == ACCEPTED;
+            int tested = round.kept + (round.kept < round.proposed && !cut);
+            for (int at = 0; at < tested; at++) {
                 sum.tested++;
                 sum.tested_at[at]++;
                 sum.accepted_at[at] += at < round.kept;
@@ -70,9 +73,9 @@ void rounds_print(const Sequence *q, int n, const Draft *d, const Scheduler *sc)
         tokens += q[i].n - q[i].n_prompt;
     printf("\n%sThe draft %s%s: %d tokens in %d rounds, %.2f a round; %d of %d proposals "
            "accepted (%.1f%%)\n\n",
-           ink(BOLD), name ? name + 1 : d->options.who, ink(PLAIN), tokens, sum.rounds,
-           sum.rounds ? (double)tokens / sum.rounds : 0, sum.accepted, sum.proposed,
-           sum.proposed ? 100.0 * sum.accepted / sum.proposed : 0);
+           ink(BOLD), name && name[1] ? name + 1 : d->options.who, ink(PLAIN), tokens,
+           sum.rounds, sum.rounds ? (double)tokens / sum.rounds : 0, sum.accepted,
+           sum.proposed, sum.proposed ? 100.0 * sum.accepted / sum.proposed : 0);
     for (int at = 0; at < d->options.gamma && sum.tested_at[at] > 0; at++) {
         double part = (double)sum.accepted_at[at] / sum.tested_at[at];
         printf("proposal %2d  accepted %4d of %4d tested  %3.0f%%  %s%s%s\n", at + 1,
