@@ -3,6 +3,8 @@
 #include "device_cuda.h"
 #include "device.h"
 #include "error.h"
+#include "memory.h"
+#include <stdlib.h>
 
 #ifndef DEVICE_NAME
 #define DEVICE_NAME "cuda"
@@ -56,10 +58,9 @@ void *device_scratch(size_t bytes)
 {
     static void *scratch;
     static size_t room;
-    if (bytes > room) {
-        device_free(scratch);
-        scratch = device_alloc(bytes, "scratch memory");
-        room = bytes;
+    if (bytes > room) {  // the old one stays: a graph may know it
+        room = bytes > 2 * room ? bytes : 2 * room;
+        scratch = device_alloc(room, "scratch memory");
     }
     return scratch;
 }
@@ -79,4 +80,52 @@ void device_download(void *to, const void *from, size_t bytes)
 {
     CUDA_CHECK(cudaMemcpyAsync(to, from, bytes, cudaMemcpyDeviceToHost, device_stream()));
     CUDA_CHECK(cudaStreamSynchronize(device_stream()));
+}
+
+// Its first pass runs as usual, so that libraries and scratch memory are ready; the second
+// is recorded; from then on it is replayed.
+struct DeviceGraphs {
+    int runs[DEVICE_GRAPHS + 1];
+    cudaGraphExec_t graphs[DEVICE_GRAPHS + 1];
+};
+
+DeviceGraphs *device_graphs_new(void)
+{
+    return memory_alloc(1, sizeof(DeviceGraphs), "graphs");
+}
+
+void device_graphs_free(DeviceGraphs *g)
+{
+    for (int key = 0; g && key <= DEVICE_GRAPHS; key++)
+        if (g->graphs[key])
+            CUDA_CHECK(cudaGraphExecDestroy(g->graphs[key]));
+    free(g);
+}
+
+static bool records(const DeviceGraphs *g, int key)
+{
+    return g && key > 0 && key <= DEVICE_GRAPHS;
+}
+
+bool device_graph_begin(DeviceGraphs *g, int key)
+{
+    if (!records(g, key) || g->runs[key] == 0)
+        return true;
+    if (g->graphs[key])
+        return false;
+    CUDA_CHECK(cudaStreamBeginCapture(device_stream(), cudaStreamCaptureModeThreadLocal));
+    return true;
+}
+
+void device_graph_end(DeviceGraphs *g, int key)
+{
+    if (!records(g, key) || g->runs[key]++ == 0)
+        return;
+    if (!g->graphs[key]) {
+        cudaGraph_t graph;
+        CUDA_CHECK(cudaStreamEndCapture(device_stream(), &graph));
+        CUDA_CHECK(cudaGraphInstantiateWithFlags(&g->graphs[key], graph, 0));
+        CUDA_CHECK(cudaGraphDestroy(graph));
+    }
+    CUDA_CHECK(cudaGraphLaunch(g->graphs[key], device_stream()));
 }

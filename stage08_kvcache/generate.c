@@ -115,7 +115,10 @@ void generate_logits(const Model *m, State *s, Sequence *q)
     q->computed += q->n - i;
     while (i < q->n) {
         i = place(s, q, i);
-        model_forward(m, s);
+        int key = s->T == 1 && s->cache->options.kind != CACHE_DYNAMIC;
+        if (device_graph_begin(s->graphs, key))
+            model_forward(m, s);
+        device_graph_end(s->graphs, key);
     }
 }
 

@@ -114,7 +114,12 @@ static bool step(const Model *m, State *s, Scheduler *sc, Draft *d)
     if (!scheduler_plan(sc, s))
         return false;
     device_upload(sc->who, sc->wanted, (size_t)s->W * sizeof *sc->who);
-    model_forward(m, s);
+    // Decoding: all rows are wanted.  A growing cache moves its data, and graphs know where
+    // that is.
+    int key = s->T == s->W && s->cache->options.kind != CACHE_DYNAMIC ? s->T : 0;
+    if (device_graph_begin(s->graphs, key))
+        model_forward(m, s);
+    device_graph_end(s->graphs, key);
     t[2] = timer_now();
     draft_judge(d, sc, s);
     t[3] = timer_now();
