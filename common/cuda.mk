@@ -5,7 +5,7 @@ OMP :=
 ALL_CFLAGS += -I$(CUDA)/include -Wno-unknown-pragmas
 # -fmad=false: a fused multiply-add stands where it is written, as on the CPU.
 NVCCFLAGS = -std=c++17 -O3 -lineinfo -arch=$(CUDA_ARCH) -fmad=false -Werror all-warnings -Icommon
-LIBS += -L$(CUDA)/lib64 -Wl,-rpath,$(CUDA)/lib64 -lcublas -lcudart -lstdc++
+LIBS += -L$(CUDA)/lib64 -Wl,-rpath,$(CUDA)/lib64 -lcublas -lcudart -lstdc++ -lgomp
 
 $(BUILD)/%.o: %.cu Makefile common/cuda.mk
 	@mkdir -p $(@D)

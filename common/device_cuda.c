@@ -124,7 +124,7 @@ void device_graph_end(DeviceGraphs *g, int key)
     if (!g->graphs[key]) {
         cudaGraph_t graph;
         CUDA_CHECK(cudaStreamEndCapture(device_stream(), &graph));
-        CUDA_CHECK(cudaGraphInstantiateWithFlags(&g->graphs[key], graph, 0));
+        CUDA_CHECK(cudaGraphInstantiate(&g->graphs[key], graph, 0));
         CUDA_CHECK(cudaGraphDestroy(graph));
     }
     CUDA_CHECK(cudaGraphLaunch(g->graphs[key], device_stream()));

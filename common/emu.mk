@@ -3,12 +3,13 @@
 CXX ?= c++
 OMP :=
 ALL_CFLAGS += -Icommon/cuda_on_cpu -DDEVICE_NAME='"emu"' -Wno-unknown-pragmas
-CXXFLAGS_EMU = $(filter-out -std=c11 -Wshadow,$(ALL_CFLAGS)) -std=c++17 -DCUDA_ON_CPU -fno-strict-aliasing -Icommon
+CXXFLAGS_EMU = $(filter-out -std=c11 -Wshadow,$(ALL_CFLAGS)) -std=c++17 -DCUDA_ON_CPU -fno-strict-aliasing \
+  -include cuda_cpu.h -Icommon
 COMMON += $(wildcard common/cuda_on_cpu/*.c)
-LIBS += -lstdc++
+LIBS += -lstdc++ -lpthread -lgomp
 
 $(BUILD)/%.o: %.cu Makefile common/emu.mk
 	@mkdir -p $(@D)
 	$(call say,c++ $<)
-	$(Q){ echo '#line 1 "$<"'; sed -E -f common/cuda_on_cpu/cu2cc.sed $<; } > $(@:.o=.cc)
+	$(Q){ echo '#line 1 "$<"'; sed -E -f common/cuda_on_cpu/cuda_cpu.sed $<; } > $(@:.o=.cc)
 	$(Q)$(CXX) $(CXXFLAGS_EMU) -I$(dir $<) -MMD -MP -c -o $@ $(@:.o=.cc)
