@@ -24,7 +24,7 @@ void input_open(Input *in, const Options *o, const char *builtin)
     weights_open(&in->weights, o->model);
     config_read(&in->config, o->model);
     in->dtype = o->dtype < 0 ? weights_dtype(&in->weights) : (DType)o->dtype;
-    in->has_text = !o->ids || tokenizer_there(o->model);
+    in->has_text = (!o->ids && *builtin) || tokenizer_there(o->model);
     if (in->has_text)
         tokenizer_open(&in->tokenizer, o->model);
     if (in->has_text && in->tokenizer.n > in->config.V)
@@ -33,7 +33,7 @@ void input_open(Input *in, const Options *o, const char *builtin)
             in->tokenizer.n, in->config.V);
     if (o->ids)
         in->ids = ids_read(o->ids, in->config.V, &in->n);
-    else
+    else if (in->has_text)
         encode_prompt(in, builtin);
     if (o->verbose)
         note("%s: %d blocks of width %d, %d heads, n_ctx %d, weights as %s; %d threads; "

@@ -25,7 +25,8 @@ typedef struct {
     int n;
 } Input;
 
-// Opens the model and reads the prompt; `builtin` is used if there is none.
+// Opens the model and reads the prompt; `builtin` is used if there is none, and if that
+// is "", neither a prompt nor a vocabulary is needed.
 void input_open(Input *in, const Options *o, const char *builtin);
 void input_close(Input *in);
 // Keeps the last n_ctx ids, with a note, if there are more.

@@ -1,6 +1,7 @@
 // Beam search; see beam.h.  Chapter 9.
 #include "beam.h"
 #include "device.h"
+#include "error.h"
 #include "memory.h"
 #include "tables.h"
 #include "vec.h"
@@ -63,8 +64,12 @@ static void rank(Search *b, int V)
     for (int i = 0; i < b->n; i++) {
         const float *logits = b->logits + (size_t)i * (size_t)V;
         double max = (double)vec_max(logits, V), total = 0;
-        for (int id = 0; id < V; id++)
+        for (int id = 0; id < V; id++) {
+            if (!(logits[id] < INFINITY))
+                die("the logit of token %d is not a number; are the weights damaged?",
+                    id);
             total += exp((double)logits[id] - max);
+        }
         double rest = b->beams[i].sum - max - log(total);
         for (int id = 0; id < V; id++)
             insert(b->list, n, (Continuation){ rest + (double)logits[id], i, id });

@@ -9,7 +9,8 @@
 //     ... best[0 .. n), the best first ...
 //     beam_free(best, n);
 //
-// The state needs a cache of 2 * beams lanes, and room for `beams` logits.
+// The state needs a cache of 2 * beams lanes, with pages for `beams` texts, and room for
+// `beams` logits.
 #ifndef BEAM_H
 #define BEAM_H
 
@@ -20,7 +21,8 @@ enum { BEAMS_MAX = 64 };
 typedef struct {
     int beams;             // 0: off
     float length_penalty;  // score = sum of log p / length^penalty
-    int n_new, eos;
+    int n_new;             // tokens at most, 1 or more
+    int eos;               // the token that ends a text; -1: none
 } BeamOptions;
 
 typedef struct {
@@ -34,7 +36,7 @@ typedef struct {
 // --beams, --length-penalty.
 void beam_options(Args *a, BeamOptions *o);
 // Of the texts that begin with ids[n], up to o->beams ended ones to best[o->beams], best
-// first; returns how many.
+// first; returns how many: fewer only if there are no more.
 int beam_search(const Model *m, State *s, const BeamOptions *o, const int *ids, int n,
                 Hypothesis *best);
 void beam_free(Hypothesis *best, int n);

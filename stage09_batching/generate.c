@@ -115,8 +115,10 @@ static void step(const Model *m, State *s, Scheduler *sc)
 void generate(const Model *m, State *s, Scheduler *sc)
 {
     double start = timer_now();
-    for (int i = 0; i < sc->n; i++)
-        sc->sequences[i].t_start = start;
+    for (int i = 0; i < sc->n; i++) {
+        Sequence *q = &sc->sequences[i];
+        q->t_start = q->t_first = q->t_last = start;
+    }
     while (scheduler_plan(sc, s)) {
         step(m, s, sc);
         scheduler_take(sc, s, sc->next);

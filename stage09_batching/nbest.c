@@ -24,6 +24,7 @@ static void print_hypothesis(const Input *in, const Hypothesis *h, int rank)
         json_float("score", h->score);
         json_float("log_prob", h->sum);
         json_end();
+        free(text);
         return;
     }
     if (!in->options->quiet)
@@ -52,7 +53,8 @@ void nbest_show(const Model *m, State *s, const Input *in, const BeamOptions *be
             texts_print_prompt(in, line->ids, line->n);
             printf(" ...\n");
         }
-        for (int rank = 0; rank < (in->options->quiet && n > 1 ? 1 : n); rank++)
+        bool best_alone = in->options->quiet && !in->options->json;
+        for (int rank = 0; rank < n && !(rank > 0 && best_alone); rank++)
             print_hypothesis(in, &best[rank], rank);
         if (in->options->json) {
             json_end();

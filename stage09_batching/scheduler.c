@@ -104,6 +104,13 @@ static int largest_group(const Scheduler *sc)
     return length;
 }
 
+// Are there pages for a text and its next tokens?
+static bool fits(const KVCache *k, const Sequence *q)
+{
+    int need = q->n / KV_CHUNK + 1;
+    return (need < k->view.max_pages ? need : k->view.max_pages) <= k->pages.n_free;
+}
+
 // Gives free lanes to the texts that wait, oldest first.
 static void admit(Scheduler *sc, State *s)
 {
@@ -115,8 +122,8 @@ static void admit(Scheduler *sc, State *s)
         Sequence *q = &sc->sequences[i];
         if (!waits(q) || (grouped && q->n != length))
             continue;
-        bool fits = q->n / KV_CHUNK < s->cache->pages.n_free;
-        if ((leader_is_near(q) || !fits) && sc->n_running > 0)
+        bool shares = sc->options.kind == CONTINUOUS && leader_is_near(q);
+        if ((shares || !fits(s->cache, q)) && sc->n_running > 0)
             break;
         start(sc, s, q);
     }
@@ -188,6 +195,13 @@ static void pad(Scheduler *sc, State *s, int lane, int width)
     }
 }
 
+// Forgets the padding of last time.
+static void unpad(const Scheduler *sc, State *s)
+{
+    for (int i = 0; i < sc->n_running; i++)
+        kvcache_truncate(s->cache, sc->running[i]->lane, sc->running[i]->n - 1);
+}
+
 // Makes the pass a rectangle: as many rows for each lane as the longest needs.
 static void pad_all(Scheduler *sc, State *s)
 {
@@ -217,12 +231,12 @@ bool scheduler_plan(Scheduler *sc, State *s)
     memset(sc->rows, 0, (size_t)sc->options.batch * sizeof *sc->rows);
     memset(sc->pads, 0, (size_t)sc->options.batch * sizeof *sc->pads);
     int budget = sc->options.chunk, share = budget / (sc->n_running + !sc->n_running);
+    if (padded)
+        unpad(sc, s);
     for (int i = 0; i < sc->n_running; i++) {
         Sequence *q = sc->running[i];
-        if (padded) {
-            kvcache_truncate(s->cache, q->lane, q->n - 1);  // the padding of last time
+        if (padded)
             budget = share > 1 ? share : 1;
-        }
         if (q->finish == RUNNING)
             place(sc, s, q, &budget);
     }
@@ -241,10 +255,14 @@ void scheduler_take(Scheduler *sc, State *s, const int *next)
         sequence_push(sc->lanes[sc->wanted[i]], next[i]);
     for (int i = 0; i < running; i++)
         ended += sc->running[i]->finish != RUNNING;
-    for (int i = running - 1; i >= 0; i--)
-        if (sc->running[i]->finish != RUNNING &&
-            (sc->options.kind == CONTINUOUS || ended == running))
-            leave(sc, s, sc->running[i]);
+    for (int i = running - 1; i >= 0; i--) {
+        Sequence *q = sc->running[i];
+        if (q->finish == RUNNING)
+            continue;
+        kvcache_truncate(s->cache, q->lane, 0);  // its pages at once, not with its lane
+        if (sc->options.kind == CONTINUOUS || ended == running)
+            leave(sc, s, q);
+    }
     while (sc->n_ended < sc->n && sc->sequences[sc->n_ended].finish != RUNNING &&
            sc->sequences[sc->n_ended].lane < 0)
         sc->n_ended++;

@@ -92,14 +92,25 @@ static void print_summary(const Input *in, const Texts *t, const Scheduler *sc,
 {
     double seconds;
     int n = new_tokens(t, &seconds);
-    printf("\n\n%s%d tokens of %d texts in %d passes: %.1f tokens/s; %s, %s, %d threads; "
-           "%.0f rows, %.0f of them padding; cache %.1f MB (%s)",
-           ink(DIM), n, t->n, sc->steps, n > 0 ? n / seconds : 0, device_name(),
-           dtype_option(in->dtype), in->options->threads, sc->row_sum, sc->pad_sum,
-           1e-6 * (double)k->bytes, dtype_option(k->view.dtype));
+    if (t->n == 1)
+        printf("\n\n%s%d + %d tokens (%s)", ink(DIM), t->list->n_prompt, n,
+               sequence_finish(t->list));
+    else
+        printf("\n\n%s%d tokens of %d texts", ink(DIM), n, t->n);
+    printf(" in %d passes: %.1f tokens/s; %s, %s, %d threads; %.0f rows, %.0f of them "
+           "padding; cache %.1f MB (%s)",
+           sc->steps, n > 0 ? n / seconds : 0, device_name(), dtype_option(in->dtype),
+           in->options->threads, sc->row_sum, sc->pad_sum, 1e-6 * (double)k->bytes,
+           dtype_option(k->view.dtype));
     if (sc->preempted)
         printf("; %d times a text had to wait again", sc->preempted);
     printf("%s\n", ink(PLAIN));
+}
+
+static void print_new_text(const Sequence *q)
+{
+    fwrite(q->stops.text, 1, q->stops.n, stdout);
+    printf("\n");
 }
 
 static void print_texts(const Input *in, const ShowOptions *so, const Texts *t,
@@ -110,14 +121,14 @@ static void print_texts(const Input *in, const ShowOptions *so, const Texts *t,
         if (in->options->json) {
             print_json(q, k->bytes);
         } else if (in->options->quiet) {
-            printf("%.*s\n", (int)q->stops.n, q->stops.text);
+            print_new_text(q);
         } else {
             printf("%s--- %s %d: %d + %d tokens (%s)%s\n", ink(CYAN),
                    so->samples > 1 ? "sample" : "prompt",
                    so->samples > 1 ? q->sample : i + 1, q->n_prompt, q->n - q->n_prompt,
                    sequence_finish(q), ink(PLAIN));
             texts_print_prompt(in, q->ids, q->n_prompt);
-            printf("%.*s\n", (int)q->stops.n, q->stops.text);
+            print_new_text(q);
         }
     }
 }

@@ -132,8 +132,10 @@ static bool step(const Model *m, State *s, Scheduler *sc, Draft *d)
 void generate(const Model *m, State *s, Scheduler *sc, Draft *d)
 {
     double start = timer_now();
-    for (int i = 0; i < sc->n; i++)
-        sc->sequences[i].t_start = start;
+    for (int i = 0; i < sc->n; i++) {
+        Sequence *q = &sc->sequences[i];
+        q->t_start = q->t_first = q->t_last = start;
+    }
     draft_start(d);
     while (step(m, s, sc, d))
         ;

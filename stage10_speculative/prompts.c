@@ -14,23 +14,25 @@ static void number_text(const Json *j, const JsonNode *node, char text[64])
     snprintf(text, 64, "%.*s", (int)(n < 63 ? n : 63), j->source + node->offset);
 }
 
-static void set_option(const Json *j, const JsonNode *node, Args *a, const char *where)
+static void set_option(PromptLine *line, const JsonNode *node, Args *a, const char *where)
 {
     char name[64], number[64];
+    const Json *j = &line->json;
     snprintf(name, sizeof name, "%s", node->key);
     for (char *c = name; *c; c++)
         *c = *c == '_' ? '-' : *c;
-    if (node->kind == JSON_ARRAY) {
+    bool stop = strcmp(name, "stop") == 0;
+    if (strcmp(name, "ignore-eos") == 0) {
+        line->generate.ignore_eos = json_boolean(j, node);
+    } else if (stop && node->kind == JSON_ARRAY) {
         const JsonNode *item = json_first(node);
         for (size_t i = 0; i < node->count; i++, item = json_next(item))
             args_set(a, name, json_string(j, item), where);
-    } else if (node->kind == JSON_NUMBER) {
+    } else if (!stop && node->kind == JSON_NUMBER) {
         number_text(j, node, number);
         args_set(a, name, number, where);
-    } else if (node->kind != JSON_BOOL) {
+    } else {
         args_set(a, name, json_string(j, node), where);
-    } else if (node->number != 0) {
-        args_set(a, name, "", where);
     }
 }
 
@@ -45,11 +47,13 @@ static void read_ids(const Json *j, const JsonNode *node, PromptLine *line, int 
 
 static void read_object(PromptLine *line, const Input *in, const char *where)
 {
-    Args a;
+    Args a = { 0 };
     GenerateOptions defaults = line->generate;
     const Json *j = &line->json;
     const JsonNode *object = j->nodes, *node = json_first(object);
-    args_init(&a, "", "", "");
+    const JsonNode *prompt = json_member(j, object, "prompt");
+    const JsonNode *ids = json_member(j, object, "ids");
+    const ArgList *stop = &line->generate.stop;
     generate_options(&a, &line->generate);
     args_seed(&a, "seed=N", 0, &line->generate.sampling.seed, "");
     line->generate = defaults;
@@ -59,21 +63,26 @@ static void read_object(PromptLine *line, const Input *in, const char *where)
         if (strcmp(node->key, "ids") == 0)
             read_ids(j, node, line, in->config.V);
         else if (strcmp(node->key, "prompt") != 0)
-            set_option(j, node, &a, where);
+            set_option(line, node, &a, where);
         else if (!in->has_text)
             die("%sthe model has no vocabulary: give \"ids\", not \"prompt\"", where);
         else
             line->ids = tokenizer_encode(&in->tokenizer, json_string(j, node),
                                          node->bytes, &line->n);
     }
-    if (json_member(j, object, "ids") && json_member(j, object, "prompt"))
+    if (prompt && ids)
         die("%sit has both \"prompt\" and \"ids\"; leave one out", where);
+    for (int i = 0; i < stop->n; i++)
+        if (!*stop->items[i])
+            die("%sstop: an empty text would end every text at once", where);
 }
 
 static void read_line(PromptLine *line, char *text, const Input *in, const char *where)
 {
+    char name[520];
     if (*text == '{') {
-        json_parse(&line->json, where, text, strlen(text));
+        snprintf(name, sizeof name, "%sJSON", where);
+        json_parse(&line->json, name, text, strlen(text));
         read_object(line, in, where);
     } else if (in->has_text) {
         line->ids = tokenizer_encode(&in->tokenizer, text, strlen(text), &line->n);
@@ -98,7 +107,9 @@ void prompts_read(Prompts *p, const char *path, const Input *in,
         rest += strcspn(rest, "\n");
         if (*rest)
             *rest++ = '\0';
-        text[strcspn(text, "\r")] = '\0';
+        size_t n = strlen(text);
+        if (n > 0 && text[n - 1] == '\r')
+            text[n - 1] = '\0';
         if (!*text)
             continue;
         p->list = memory_grow(p->list, (size_t)p->n + 1, sizeof *p->list, "the prompts");

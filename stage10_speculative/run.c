@@ -34,8 +34,8 @@ int main(int argc, char **argv)
     kernels_start(&o, kernels);
     options_start(&o);
     so.generate.sampling.seed = o.seed;
-    o.keep_stdin = so.interactive;
-    input_open(&in, &o, so.interactive ? "" : "Once upon a time there was a");
+    o.keep_stdin = so.interactive || so.prompts;
+    input_open(&in, &o, o.keep_stdin ? "" : "Once upon a time there was a");
     show(&in, &so);
     input_close(&in);
     options_end(&o);

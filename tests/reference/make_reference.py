@@ -3,7 +3,7 @@
 
     make_reference.py models              write tests/models/*: small, odd shapes
     make_reference.py tensors [NAME ...]  run Hugging Face's GPT-2 on them, and on tales
-    make_reference.py all                 both
+    make_reference.py all                 both, and beams.json (make_beams.py)
     make_reference.py check               is the data fit to find mistakes? (only prints)
     make_reference.py compare MODEL FILE  a --dump of our program against Hugging Face
 
@@ -29,6 +29,7 @@ from safetensors import safe_open
 from safetensors.torch import load_file, save_file
 from transformers import GPT2LMHeadModel, GPT2Tokenizer
 
+from make_beams import make_beams
 from reference import HERE, NEW_TOKENS, ROOT, fingerprint, model_path
 
 torch.set_num_threads(1)                         # one order of summation
@@ -555,6 +556,8 @@ def main():
         make_models()
     if a.command in ("tensors", "all"):
         make_tensors(getattr(a, "names", []))
+    if a.command == "all":
+        make_beams()
     if a.command == "check":
         check()
     if a.command == "compare":
