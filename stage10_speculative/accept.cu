@@ -20,9 +20,9 @@ static __device__ double residual(const float *p, const float *q, int i)
     return r > 0 ? r : 0;
 }
 
-// The token at which the sum of max(p - q, 0), by ids, passes u times its total; -1: it is
-// all 0.  The sums of the threads' stretches first, then one thread goes through the right
-// stretch.
+// The token at which the sum of max(p - q, 0), by ids, passes u times its total; -1: it
+// is all 0.  The sums of the threads' stretches first, then one thread goes through the
+// right stretch.
 static __device__ int draw(const float *p, const float *q, int V, float u)
 {
     __shared__ double part[THREADS];

@@ -1,8 +1,8 @@
 // Acceptance by rejection: a proposal x that was drawn from q stays with probability
 // min(1, p(x) / q(x)), where p is the model's distribution; the first that does not stay
-// is replaced by a draw from max(p - q, 0).  What comes out is a draw from p (Y. Leviathan
-// et al., 2022; C. Chen et al., "Accelerating Large Language Model Decoding with
-// Speculative Sampling", 2023, https://arxiv.org/abs/2302.01318).
+// is replaced by a draw from max(p - q, 0).  What comes out is a draw from p (Y.
+// Leviathan et al., 2022; C. Chen et al., "Accelerating Large Language Model Decoding
+// with Speculative Sampling", 2023, https://arxiv.org/abs/2302.01318).
 //
 // Probabilities are device memory, all else the caller's.
 #ifndef ACCEPT_H

@@ -114,8 +114,8 @@ static bool step(const Model *m, State *s, Scheduler *sc, Draft *d)
     if (!scheduler_plan(sc, s))
         return false;
     device_upload(sc->who, sc->wanted, (size_t)s->W * sizeof *sc->who);
-    // Decoding: all rows are wanted.  A growing cache moves its data, and graphs know where
-    // that is.
+    // Decoding: all rows are wanted.  A growing cache moves its data, and graphs know
+    // where that is.
     int key = s->T == s->W && s->cache->options.kind != CACHE_DYNAMIC ? s->T : 0;
     if (device_graph_begin(s->graphs, key))
         model_forward(m, s);
