@@ -110,6 +110,7 @@ void kvcache_truncate(KVCache *k, int n)
     Window *w = &k->window;
     if (n >= w->base + w->length)
         return;
+    w->target = 0;
     if (n <= w->base || (w->base > 0 && keeps_stale(k)))
         restart(k, 0, 0);  // what it held before has been overwritten
     else

@@ -125,6 +125,7 @@ void kvcache_truncate(KVCache *k, int lane, int n)
     Window *w = &k->windows[lane];
     if (n >= w->base + w->length)
         return;
+    w->target = 0;
     if (n <= w->base || (w->base > 0 && keeps_stale(k)))
         restart(k, lane, 0, 0);  // what it held before has been overwritten
     else

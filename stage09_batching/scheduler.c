@@ -34,10 +34,15 @@ void scheduler_init(Scheduler *sc, const SchedulerOptions *o, Sequence *sequence
     size_t B = (size_t)o->batch;
     int longest = 0;
     MemoryPart parts[] = {
-        { &sc->running, B, sizeof(Sequence *) }, { &sc->lanes, B, sizeof(Sequence *) },
-        { &sc->rows, B, sizeof(int) },           { &sc->pads, B, sizeof(int) },
-        { &sc->samplers, B, sizeof(Sampler) },   { &sc->wanted, B, sizeof(int) },
-        { &sc->next, B, sizeof(int) },           { NULL, 0, 0 },
+        { &sc->running, B, sizeof(Sequence *) },
+        { &sc->lanes, B, sizeof(Sequence *) },
+        { &sc->rows, B, sizeof(int) },
+        { &sc->pads, B, sizeof(int) },
+        { &sc->samplers, B, sizeof(Sampler) },
+        { &sc->wanted, B, sizeof(int) },
+        { &sc->next, B, sizeof(int) },
+        { &sc->held, B, sizeof(int) },
+        { NULL, 0, 0 },
     };
     *sc = (Scheduler){ .options = *o, .sequences = sequences, .n = n };
     sc->block = memory_block(parts, "the scheduler");
@@ -186,6 +191,8 @@ static void place(Scheduler *sc, State *s, Sequence *q, int *budget)
 // do not see them: right padding.
 static void pad(Scheduler *sc, State *s, int lane, int width)
 {
+    const Window *w = &s->cache->windows[lane];
+    sc->held[lane] = w->base + w->length;
     for (; sc->rows[lane] < width && !kvcache_full(s->cache, lane); sc->rows[lane]++) {
         int pos = kvcache_place(s->cache, s->T, lane);
         if (pos < 0)
@@ -193,13 +200,6 @@ static void pad(Scheduler *sc, State *s, int lane, int width)
         state_row(s, 0, pos);
         sc->pads[lane]++;
     }
-}
-
-// Forgets the padding of last time.
-static void unpad(const Scheduler *sc, State *s)
-{
-    for (int i = 0; i < sc->n_running; i++)
-        kvcache_truncate(s->cache, sc->running[i]->lane, sc->running[i]->n - 1);
 }
 
 // Makes the pass a rectangle: as many rows for each lane as the longest needs.
@@ -210,6 +210,14 @@ static void pad_all(Scheduler *sc, State *s)
         width = sc->rows[b] > width ? sc->rows[b] : width;
     for (int i = 0; i < sc->n_running; i++)
         pad(sc, s, sc->running[i]->lane, width);
+}
+
+// After the pass the cache forgets them.
+static void unpad(const Scheduler *sc, State *s)
+{
+    for (int b = 0; b < sc->options.batch; b++)
+        if (sc->pads[b] > 0)
+            kvcache_truncate(s->cache, b, sc->held[b]);
 }
 
 static void count(Scheduler *sc)
@@ -231,8 +239,6 @@ bool scheduler_plan(Scheduler *sc, State *s)
     memset(sc->rows, 0, (size_t)sc->options.batch * sizeof *sc->rows);
     memset(sc->pads, 0, (size_t)sc->options.batch * sizeof *sc->pads);
     int budget = sc->options.chunk, share = budget / (sc->n_running + !sc->n_running);
-    if (padded)
-        unpad(sc, s);
     for (int i = 0; i < sc->n_running; i++) {
         Sequence *q = sc->running[i];
         if (padded)
@@ -251,6 +257,7 @@ bool scheduler_plan(Scheduler *sc, State *s)
 void scheduler_take(Scheduler *sc, State *s, const int *next)
 {
     int ended = 0, running = sc->n_running;
+    unpad(sc, s);
     for (int i = 0; i < s->W; i++)
         sequence_push(sc->lanes[sc->wanted[i]], next[i]);
     for (int i = 0; i < running; i++)

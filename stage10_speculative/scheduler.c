@@ -39,11 +39,17 @@ void scheduler_init(Scheduler *sc, const SchedulerOptions *o, Sequence *sequence
     size_t B = (size_t)o->batch, W = (size_t)scheduler_max_wanted(o);
     int longest = 0;
     MemoryPart parts[] = {
-        { &sc->running, B, sizeof(Sequence *) }, { &sc->lanes, B, sizeof(Sequence *) },
-        { &sc->rows, B, sizeof(int) },           { &sc->pads, B, sizeof(int) },
-        { &sc->samplers, B, sizeof(Sampler) },   { &sc->wanted, W, sizeof(int) },
-        { &sc->chosen, W, sizeof(int) },         { &sc->kept, B, sizeof(int) },
-        { &sc->next, B, sizeof(int) },           { NULL, 0, 0 },
+        { &sc->running, B, sizeof(Sequence *) },
+        { &sc->lanes, B, sizeof(Sequence *) },
+        { &sc->rows, B, sizeof(int) },
+        { &sc->pads, B, sizeof(int) },
+        { &sc->samplers, B, sizeof(Sampler) },
+        { &sc->wanted, W, sizeof(int) },
+        { &sc->chosen, W, sizeof(int) },
+        { &sc->kept, B, sizeof(int) },
+        { &sc->next, B, sizeof(int) },
+        { &sc->held, B, sizeof(int) },
+        { NULL, 0, 0 },
     };
     *sc = (Scheduler){ .options = *o, .sequences = sequences, .n = n };
     sc->block = memory_block(parts, "the scheduler");
@@ -198,6 +204,8 @@ static void place(Scheduler *sc, State *s, Sequence *q, int *budget)
 // do not see them: right padding.
 static void pad(Scheduler *sc, State *s, int lane, int width)
 {
+    const Window *w = &s->cache->windows[lane];
+    sc->held[lane] = w->base + w->length;
     for (; sc->rows[lane] < width && !kvcache_full(s->cache, lane); sc->rows[lane]++) {
         int pos = kvcache_place(s->cache, s->T, lane);
         if (pos < 0)
@@ -205,13 +213,6 @@ static void pad(Scheduler *sc, State *s, int lane, int width)
         state_row(s, 0, pos);
         sc->pads[lane]++;
     }
-}
-
-// Forgets the padding of last time.
-static void unpad(const Scheduler *sc, State *s)
-{
-    for (int i = 0; i < sc->n_running; i++)
-        kvcache_truncate(s->cache, sc->running[i]->lane, sc->running[i]->n - 1);
 }
 
 // Makes the pass a rectangle: as many rows for each lane as the longest needs.
@@ -222,6 +223,14 @@ static void pad_all(Scheduler *sc, State *s)
         width = sc->rows[b] > width ? sc->rows[b] : width;
     for (int i = 0; i < sc->n_running; i++)
         pad(sc, s, sc->running[i]->lane, width);
+}
+
+// After the pass the cache forgets them.
+static void unpad(const Scheduler *sc, State *s)
+{
+    for (int b = 0; b < sc->options.batch; b++)
+        if (sc->pads[b] > 0)
+            kvcache_truncate(s->cache, b, sc->held[b]);
 }
 
 static void count(Scheduler *sc)
@@ -243,8 +252,6 @@ bool scheduler_plan(Scheduler *sc, State *s)
     memset(sc->rows, 0, (size_t)sc->options.batch * sizeof *sc->rows);
     memset(sc->pads, 0, (size_t)sc->options.batch * sizeof *sc->pads);
     int budget = sc->options.chunk, share = budget / (sc->n_running + !sc->n_running);
-    if (padded)
-        unpad(sc, s);
     for (int i = 0; i < sc->n_running; i++) {
         Sequence *q = sc->running[i];
         if (padded)
@@ -284,6 +291,7 @@ static void grow(State *s, Sequence *q, int kept, int next)
 void scheduler_take(Scheduler *sc, State *s, const int *kept, const int *next)
 {
     int ended = 0, running = sc->n_running;
+    unpad(sc, s);
     for (int b = 0; b < sc->options.batch; b++)
         if (sc->lanes[b] && next[b] >= 0)
             grow(s, sc->lanes[b], kept[b], next[b]);

@@ -43,6 +43,7 @@ typedef struct Scheduler {
     int n_running;
     Sequence **lanes;   // [batch] the same by lane; NULL: nobody
     int *rows, *pads;   // [batch] rows of each lane in this pass; of these, padding
+    int *held;          // [batch] tokens that the cache holds without the padding
     Sampler *samplers;  // [batch] the lanes'
     int *wanted, *who;  // [batch * (1 + gamma)] the lane of each wanted row; host, device
     int *chosen;        // [batch * (1 + gamma)] host: what the model says to each of them

@@ -130,11 +130,11 @@ Test(pages, as_a_plain_list)
 
 // ---- memory
 
-// The sanitizers have a malloc of their own.
-#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__) || !defined(__GLIBC__)
+// The sanitizers have a malloc of their own, and clang's OpenMP allocates where a region has one
+// thread.
+#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__) || \
+    !defined(__GLIBC__) || defined(__clang__)
 #define COUNTS 0
-#elif defined(__has_feature)
-#define COUNTS !(__has_feature(address_sanitizer) || __has_feature(thread_sanitizer))
 #else
 #define COUNTS 1
 #endif
@@ -212,7 +212,7 @@ static int allocations(const Subject *u, KVOptions kv, int schedule)
 Test(memory, nothing_is_allocated_between_passes)
 {
     if (!COUNTS) {
-        fprintf(stderr, "SKIP memory: malloc is the sanitizer's\n");
+        fprintf(stderr, "SKIP memory: others call malloc, too\n");
         return;
     }
     Subject u;

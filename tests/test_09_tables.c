@@ -48,6 +48,24 @@ Test(tables, recall_by_hand)
     kvcache_free(&k);
 }
 
+// The same page behind two others that differ in one token: behind which, is part of its name.
+Test(tables, the_past_counts)
+{
+    int ids[100], other[100];
+    KVCache k = cache_of(6, ids, 64);
+    memcpy(other, ids, sizeof other);
+    other[31] = 98;
+    tables_remember(&k, 0, ids, 64);
+    for (int i = 0; i < 32; i++)
+        kvcache_place(&k, 0, 1);
+    tables_remember(&k, 1, other, 32);
+    ids[64] = other[64] = 64;
+    cr_expect(tables_recall(&k, 2, other, 65) == 32);
+    kvcache_truncate(&k, 2, 0);
+    cr_expect(tables_recall(&k, 2, ids, 65) == 64);
+    kvcache_free(&k);
+}
+
 // Two texts with one past; the second one's next row goes to a page of its own.
 Test(tables, copy_on_write_by_hand)
 {

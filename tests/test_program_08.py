@@ -168,6 +168,8 @@ class Stage08(test_program_07.Stage07):
                     held = prompt + new - (kind == "dynamic")
                     want = -(-held // CHUNK) * chunk * size
                     self.assertEqual(self.object(*args)["kv_bytes"], want, args)
+        got = self.object("--ids", listed(range(5)), "-n", "28", "--ignore-eos")
+        self.assertEqual(got["kv_bytes"], 2 * chunk * 4)             # static, f32
 
     def test_kv_bytes_have_a_limit(self):
         chunk = 3 * 2 * 24 * CHUNK * 4           # of chunk33, whose window takes two
