@@ -131,15 +131,7 @@ test$(1): $(filter %@$(1),$(TEST_PROGRAMS))
 endef
 $(foreach n,$(NUMBERS),$(eval $(call test_stage_rules,$(n))))
 
-# ---- benchmarks of parts: make bench TEXT=file
-TEXT ?= docs/07-sampling.md
-.PHONY: bench
-BENCH := $(BUILD)/tests/bench/components
-$(BENCH).o: ALL_CFLAGS += -I$(call stage_dir,07)
-$(BENCH): $(BENCH).o $(call test_modules,07) $(COMMON_OBJECTS)
-	$(CC) $(ALL_CFLAGS) -o $@ $^ $(LIBS)
-bench: $(BENCH) ## times the tokenizer and the sampler: make bench TEXT=some.txt
-	$(BENCH) $(TEXT) models/tales $(GPT2_VOCAB)
+include tests/bench/rules.mk
 
 # ---- checks
 .PHONY: check-run check check-stages check-diffs check-docs check-format forward diffNN diffs format

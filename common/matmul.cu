@@ -23,7 +23,7 @@ extern "C" {
 
 enum { WARPS = 4, ROWS = 8, CUBLAS_ROWS = 64 };
 
-extern "C" const char *const matmul_kernels[] = { "auto", "warp", "naive", NULL };
+const char *const matmul_kernels[] = { "auto", "warp", "naive", NULL };
 
 size_t matrix_bytes(DType dtype, int in, int out)
 {
