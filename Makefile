@@ -1,6 +1,6 @@
-# make help lists the targets.  DEVICE=cpu|emu|cuda chooses what it is built for (cpu alone for now),
-# MARCH= the processor (-march), SAN=address,undefined the sanitizers, CC the compiler.
-DEVICE ?= cpu
+# make help lists the targets.  DEVICE=cpu|emu|cuda chooses what it is built for (default: cuda where
+# there is nvcc and a GPU), MARCH= the processor (-march), SAN=address,undefined the sanitizers, CC the compiler.
+DEVICE ?= $(if $(and $(shell command -v nvcc),$(wildcard /dev/nvidia0)),cuda,cpu)
 MARCH ?= native
 SAN ?=
 CC ?= cc
@@ -15,8 +15,8 @@ LAST := $(lastword $(NUMBERS))
 stage_dir = $(filter stage$(1)_%,$(STAGES))
 comma := ,
 
-ifneq ($(DEVICE),cpu)
-$(error DEVICE=$(DEVICE) is not built yet; use DEVICE=cpu)
+ifeq ($(filter $(DEVICE),cpu emu cuda),)
+$(error DEVICE=$(DEVICE): give cpu, emu or cuda)
 endif
 
 # -ffp-contract=off: a fused multiply-add stands where it is written, so that results are the same
@@ -37,8 +37,13 @@ ALL_CFLAGS += -fsanitize=$(SAN) -fno-sanitize-recover=all -fno-omit-frame-pointe
 endif
 BUILD := build/$(DEVICE)-$(notdir $(CC))-$(MARCH)$(if $(SAN),-$(subst $(comma),-,$(SAN)))
 
+objects = $(patsubst %.c,$(BUILD)/%.o,$(patsubst %.cu,%.c,$(1)))
+ifeq ($(DEVICE),cpu)
 COMMON := $(filter-out %_cuda.c,$(wildcard common/*.c))
-objects = $(patsubst %.c,$(BUILD)/%.o,$(1))
+else
+COMMON := $(filter-out %_cpu.c,$(wildcard common/*.c)) common/matmul.cu
+include common/$(DEVICE).mk # says how a .cu becomes an object
+endif
 stage_sources = $(wildcard $(call stage_dir,$(1))/*.c)
 COMMON_OBJECTS := $(call objects,$(COMMON))
 
@@ -126,15 +131,7 @@ test$(1): $(filter %@$(1),$(TEST_PROGRAMS))
 endef
 $(foreach n,$(NUMBERS),$(eval $(call test_stage_rules,$(n))))
 
-# ---- benchmarks of parts: make bench TEXT=file
-TEXT ?= docs/07-sampling.md
-.PHONY: bench
-BENCH := $(BUILD)/tests/bench/components
-$(BENCH).o: ALL_CFLAGS += -I$(call stage_dir,07)
-$(BENCH): $(BENCH).o $(call test_modules,07) $(COMMON_OBJECTS)
-	$(CC) $(ALL_CFLAGS) -o $@ $^ $(LIBS)
-bench: $(BENCH) ## times the tokenizer and the sampler: make bench TEXT=some.txt
-	$(BENCH) $(TEXT) models/tales $(GPT2_VOCAB)
+include tests/bench/rules.mk
 
 # ---- checks
 .PHONY: check-run check check-stages check-diffs check-docs check-format forward diffNN diffs format

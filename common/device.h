@@ -10,6 +10,7 @@
 #ifndef DEVICE_H
 #define DEVICE_H
 
+#include <stdbool.h>
 #include <stddef.h>
 
 #ifdef __CUDACC__
@@ -28,5 +29,23 @@ void device_copy(void *to, const void *from, size_t bytes);    // within the dev
 void device_upload(void *to, const void *from, size_t bytes);  // ordered with the kernels
 void device_download(void *to, const void *from,
                      size_t bytes);  // returns when it has arrived
+
+// Passes that are recorded once and then replayed as a whole, which saves the launches of
+// their kernels (CUDA graphs; on the CPU nothing is recorded):
+//
+//     if (device_graph_begin(g, key))
+//         model_forward(m, s);
+//     device_graph_end(g, key);
+//
+// `key` tells passes apart that launch other kernels or sizes; what else may differ from
+// one to the next must be read from device memory.
+typedef struct DeviceGraphs DeviceGraphs;
+enum { DEVICE_GRAPHS = 64 };  // keys from 1 on; 0: not to be recorded
+
+DeviceGraphs *device_graphs_new(void);
+void device_graphs_free(DeviceGraphs *g);
+// true: run the pass.  g may be NULL: it always runs.
+bool device_graph_begin(DeviceGraphs *g, int key);
+void device_graph_end(DeviceGraphs *g, int key);
 
 #endif

@@ -27,6 +27,9 @@ typedef enum {
     MATRIX_OUT_IN   // the file has [out, in]: embeddings, and the head
 } MatrixLayout;
 
+// For --kernel matmul=NAME, best first.
+extern const char *const matmul_kernels[];
+
 // The size of `panels`.
 size_t matrix_bytes(DType dtype, int in, int out);
 // Fills m->panels from numbers of type `from` (F32, F16, BF16), on the host.

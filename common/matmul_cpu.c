@@ -19,6 +19,8 @@ enum { ROWS = 8 };  // one vector register each, of 32
 enum { ROWS = 4 };  // two vector registers each, of 16
 #endif
 
+const char *const matmul_kernels[] = { "panels", NULL };
+
 static int panels_of(int out)
 {
     return (out + PANEL - 1) / PANEL;
@@ -108,6 +110,40 @@ static inline __attribute__((always_inline)) void tile_step(float (*acc)[PANEL],
             acc[r][j] = sum[r][j];
 }
 
+// The same for any number of rows up to ROWS: a constant in each case.
+static void tile_rows(float (*acc)[PANEL], const float *x, int stride,
+                      const float (*w)[PANEL], int n, int rows)
+{
+    switch (rows) {
+    case 1:
+        tile_step(acc, x, stride, w, n, 1);
+        break;
+    case 2:
+        tile_step(acc, x, stride, w, n, 2);
+        break;
+    case 3:
+        tile_step(acc, x, stride, w, n, 3);
+        break;
+    case 4:
+        tile_step(acc, x, stride, w, n, 4);
+        break;
+#if defined(__AVX512F__)
+    case 5:
+        tile_step(acc, x, stride, w, n, 5);
+        break;
+    case 6:
+        tile_step(acc, x, stride, w, n, 6);
+        break;
+    case 7:
+        tile_step(acc, x, stride, w, n, 7);
+        break;
+    case 8:
+        tile_step(acc, x, stride, w, n, 8);
+        break;
+#endif
+    }
+}
+
 // `rows` rows of y against one panel.  Weights of 16 bits are widened DEPTH rows of the
 // panel at a time; that changes where they come from, not the order of the sum.
 static void tile(float *y, const float *x, const Matrix *m, const float *bias, int panel,
@@ -124,11 +160,7 @@ static void tile(float *y, const float *x, const Matrix *m, const float *bias, i
             halves_to_floats(wide[0], part, m->dtype, depth * PANEL);
             floats = (const float(*)[PANEL])wide;
         }
-        if (rows == ROWS)
-            tile_step(acc, x + k, m->in, floats, depth, ROWS);
-        else
-            for (int r = 0; r < rows; r++)
-                tile_step(acc + r, x + (size_t)r * m->in + k, m->in, floats, depth, 1);
+        tile_rows(acc, x + k, m->in, floats, depth, rows);
     }
     for (int r = 0; r < rows; r++)
         for (int j = 0; j < n; j++) {

@@ -3,6 +3,7 @@
 #include "error.h"
 #include "file.h"
 #include "jsonout.h"
+#include "matmul.h"
 #include "memory.h"
 #include "terminal.h"
 #include "trace.h"
@@ -50,8 +51,8 @@ void options_compute(Args *a, Options *o)
 
 void options_kernels(Args *a, Options *o)
 {
-    args_text(a, "kernel=OP=NAME", 0, &o->kernel, NULL,
-              "choose how an operation is computed");
+    args_list(a, "kernel=OP=NAME", 0, &o->kernel,
+              "choose how an operation is computed; may be given several times");
     args_flag(a, "list-kernels", 0, &o->list_kernels, "what --kernel can choose");
     args_text(a, "profile=FILE", 0, &o->profile, NULL,
               "write a Chrome trace of all operations");
@@ -163,54 +164,64 @@ int *ids_read(const char *list, int V, int *n)
     return ids;
 }
 
-static const char *kernel_option;  // process-wide, as are threads and traces
+static ArgList kernel_options;  // process-wide, as are threads and traces
 
-static bool chosen(const char *op, const char *name)
+static bool names_kernel(const char *option, const char *op, const char *name)
 {
     size_t n = strlen(op);
-    return kernel_option && strncmp(kernel_option, op, n) == 0 &&
-           kernel_option[n] == '=' && (!name || strcmp(kernel_option + n + 1, name) == 0);
+    return strncmp(option, op, n) == 0 && option[n] == '=' &&
+           strcmp(option + n + 1, name) == 0;
 }
 
 int kernel_choice(const char *op, const char *const *names)
 {
-    for (int i = 0; names[i]; i++)
-        if (chosen(op, names[i]))
-            return i;
+    for (int k = kernel_options.n - 1; k >= 0; k--)  // the last one counts
+        for (int i = 0; names[i]; i++)
+            if (names_kernel(kernel_options.items[k], op, names[i]))
+                return i;
     return 0;
 }
 
-static void list_kernels(const KernelTable *tables, bool json)
+static void list_kernels(const KernelTable *t, bool json)
 {
     if (json)
-        json_begin("{", NULL);
-    for (const KernelTable *t = tables; t->op; t++) {
+        json_begin("[", t->op);
+    for (int i = 0; t->names[i]; i++)
         if (json)
-            json_begin("[", t->op);
-        for (int i = 0; t->names[i]; i++)
-            if (json)
-                json_text(NULL, t->names[i], strlen(t->names[i]));
-            else
-                printf("%s=%s%s\n", t->op, t->names[i], i ? "" : "  (default)");
-        if (json)
-            json_end();
-    }
+            json_text(NULL, t->names[i], strlen(t->names[i]));
+        else
+            printf("%s=%s%s\n", t->op, t->names[i], i ? "" : "  (default)");
     if (json)
         json_end();
 }
 
+static bool has_kernel(const KernelTable *t, const char *option)
+{
+    for (int i = 0; t->names[i]; i++)
+        if (names_kernel(option, t->op, t->names[i]))
+            return true;
+    return false;
+}
+
 void kernels_start(const Options *o, const KernelTable *tables)
 {
+    const KernelTable ours = { "matmul", matmul_kernels };
     if (o->list_kernels) {
-        list_kernels(tables, o->json);
+        if (o->json)
+            json_begin("{", NULL);
+        for (const KernelTable *t = tables; t->op; t++)
+            list_kernels(t, o->json);
+        list_kernels(&ours, o->json);
+        if (o->json)
+            json_end();
         exit(0);
     }
-    kernel_option = o->kernel;
-    if (!kernel_option)
-        return;
-    for (const KernelTable *t = tables; t->op; t++)
-        for (int i = 0; t->names[i]; i++)
-            if (chosen(t->op, t->names[i]))
-                return;
-    die("--kernel: there is no '%s'; see --list-kernels", kernel_option);
+    kernel_options = o->kernel;
+    for (int k = 0; k < o->kernel.n; k++) {
+        bool known = has_kernel(&ours, o->kernel.items[k]);
+        for (const KernelTable *t = tables; t->op; t++)
+            known = known || has_kernel(t, o->kernel.items[k]);
+        if (!known)
+            die("--kernel: there is no '%s'; see --list-kernels", o->kernel.items[k]);
+    }
 }

@@ -20,7 +20,8 @@ typedef struct {
     int threads;
     const char *ids, *dump;
     // options_kernels: 04 on
-    const char *kernel, *profile;
+    ArgList kernel;
+    const char *profile;
     bool list_kernels, dry_run;
     // options_seed: 07 on
     uint64_t seed;
@@ -64,8 +65,8 @@ typedef struct {
     const char *const *names;
 } KernelTable;
 
-// Checks --kernel against the tables (op NULL at the end); --list-kernels prints them and
-// exits.
+// Checks --kernel against the tables (op NULL at the end) and matmul's; --list-kernels
+// prints them and exits.
 void kernels_start(const Options *o, const KernelTable *tables);
 
 #endif

@@ -97,7 +97,7 @@ static double compare_kernels(const Input *in, const Attention *a, State *s,
     float *out = memory_alloc(n, sizeof *out, "rows"), difference = 0;
     for (int k = 0; attention_kernels[k]; k++) {
         char name[64];
-        Options o = { .kernel = name };
+        Options o = { .kernel = { { name }, 1 } };
         snprintf(name, sizeof name, "attention=%s", attention_kernels[k]);
         kernels_start(&o, kernels);
         attend(a, s, input, r, out);

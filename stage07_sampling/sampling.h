@@ -14,50 +14,12 @@
 #ifndef SAMPLING_H
 #define SAMPLING_H
 
-#include "args.h"
+#include "sampler.h"
 
-typedef enum { GUMBEL, SORT, PIVOT } SamplerKind;
-
-typedef struct {
-    int kind;           // SamplerKind
-    float temperature;  // 0: always the likeliest token
-    int top_k;          // the k likeliest, of equal ones the lower id; 0: all
-    float top_p;  // the likeliest that together have p, the one that crosses p included
-    float min_p;  // those with at least min_p of the likeliest one's probability
-    float presence;    // less of what occurs in the text: logit - presence
-    float frequency;   // less for each time: logit - frequency * count
-    float repetition;  // logit / repetition if positive, else logit * repetition; 1: off
-    int no_repeat_ngram;  // no sequence of so many tokens twice; 0: off
-    uint64_t seed;
-} SamplingParams;
-
-typedef struct {
-    float logit;  // divided by the temperature
-    int id;
-} Candidate;
-
-typedef struct {
-    SamplingParams params;
-    int V;
-    int sample;  // which of --samples: part of the noise's key
-    void *block;
-    int *text;              // [max] device: the tokens so far
-    float *logits;          // [V] after penalties and temperature
-    int *counts;            // [V]
-    Candidate *candidates;  // [V]
-} Sampler;
-
-// --temperature, --top-k, ...
-void sampling_options(Args *a, SamplingParams *p);
-// For a text of up to `max` tokens.  Release with sampling_free.
-void sampling_init(Sampler *sp, const SamplingParams *p, int V, int max, int sample);
-void sampling_free(Sampler *sp);
-// text[from ...] = ids[n]: what the penalties look at.
-void sampling_text(Sampler *sp, int from, const int *ids, int n);
 // next[1] = a token for logits [V]; index[1]: its place in the text.  All device memory.
 void sampling_next(const Sampler *sp, const float *logits, const int *index, int *next);
-// probs[V] = the distribution that sampling_next draws from; 0 for what the filters drop.
-void sampling_probs(const Sampler *sp, const float *logits, const int *index,
-                    float *probs);
+// probs[V] = the distribution that sampling_next draws from, for place `index`; 0 for
+// what the filters drop.
+void sampling_probs(const Sampler *sp, const float *logits, int index, float *probs);
 
 #endif

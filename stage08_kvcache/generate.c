@@ -16,7 +16,7 @@ void generate_options(Args *a, GenerateOptions *o)
     args_list(a, "stop=TEXT", 0, &o->stop,
               "end before this text; may be given several times");
     args_flag(a, "ignore-eos", 0, &o->ignore_eos, "go on after the end-of-text token");
-    sampling_options(a, &o->sampling);
+    sampler_options(a, &o->sampling);
 }
 
 void sequence_init(Sequence *q, const GenerateOptions *o, const int *ids, int n,
@@ -31,13 +31,13 @@ void sequence_init(Sequence *q, const GenerateOptions *o, const int *ids, int n,
     stops_init(&q->stops, o->stop.items, o->stop.n, longest * (size_t)o->n_new);
     if (t)
         textstream_init(&q->stream, t);
-    sampling_init(&q->sampler, &o->sampling, c->V, q->max, sample);
-    sampling_text(&q->sampler, 0, ids, n);
+    sampler_init(&q->sampler, &o->sampling, c->V, q->max, sample);
+    sampler_text(&q->sampler, 0, ids, n);
 }
 
 void sequence_free(Sequence *q)
 {
-    sampling_free(&q->sampler);
+    sampler_free(&q->sampler);
     stops_free(&q->stops);
     if (q->tokenizer)
         textstream_free(&q->stream);
@@ -76,7 +76,7 @@ void sequence_push(Sequence *q, int id)
     q->t_last = timer_now();
     if (q->n == q->n_prompt)
         q->t_first = q->t_last;
-    sampling_text(&q->sampler, q->n, &id, 1);
+    sampler_text(&q->sampler, q->n, &id, 1);
     q->ids[q->n++] = id;
     if (id == q->eos)
         q->finish = EOS;
@@ -115,7 +115,10 @@ void generate_logits(const Model *m, State *s, Sequence *q)
     q->computed += q->n - i;
     while (i < q->n) {
         i = place(s, q, i);
-        model_forward(m, s);
+        int key = s->T == 1 && s->cache->options.kind != CACHE_DYNAMIC;
+        if (device_graph_begin(s->graphs, key))
+            model_forward(m, s);
+        device_graph_end(s->graphs, key);
     }
 }
 

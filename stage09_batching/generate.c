@@ -17,7 +17,7 @@ void generate_options(Args *a, GenerateOptions *o)
     args_list(a, "stop=TEXT", 0, &o->stop,
               "end before this text; may be given several times");
     args_flag(a, "ignore-eos", 0, &o->ignore_eos, "go on after the end-of-text token");
-    sampling_options(a, &o->sampling);
+    sampler_options(a, &o->sampling);
 }
 
 void sequence_init(Sequence *q, const GenerateOptions *o, const int *ids, int n,
@@ -77,7 +77,7 @@ void sequence_push(Sequence *q, int id)
     q->t_last = timer_now();
     if (q->n == q->n_prompt)
         q->t_first = q->t_last;
-    sampling_text(q->sampler, q->n, &id, 1);
+    sampler_text(q->sampler, q->n, &id, 1);
     q->ids[q->n++] = id;
     if (id == q->eos)
         q->finish = EOS;
@@ -101,7 +101,12 @@ const char *sequence_finish(const Sequence *q)
 static void step(const Model *m, State *s, Scheduler *sc)
 {
     device_upload(sc->who, sc->wanted, (size_t)s->W * sizeof *sc->who);
-    model_forward(m, s);
+    // Decoding: all rows are wanted.  A growing cache moves its data, and graphs know
+    // where that is.
+    int key = s->T == s->W && s->cache->options.kind != CACHE_DYNAMIC ? s->T : 0;
+    if (device_graph_begin(s->graphs, key))
+        model_forward(m, s);
+    device_graph_end(s->graphs, key);
     sampling_next(sc->samplers, sc->options.batch, sc->who, s->logits, s->index, s->next,
                   s->W);
     device_download(sc->next, s->next, (size_t)s->W * sizeof *sc->next);

@@ -33,6 +33,7 @@ void state_init(State *s, const Config *config, KVCache *cache, int max_rows,
     };
     s->config = *config;
     s->cache = cache;
+    s->graphs = NULL;
     s->max_rows = max_rows;
     s->max_wanted = max_wanted;
     s->host = memory_block(host, "rows");

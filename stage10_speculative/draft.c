@@ -63,7 +63,7 @@ void draft_open(Draft *d, const DraftOptions *o, const Model *target, State *s,
                 DType dtype, const SchedulerOptions *so, int longest)
 {
     size_t B = (size_t)so->batch, V = (size_t)target->config.V;
-    size_t probs = o->accept == REJECTION ? B * (size_t)o->gamma * V : 0;
+    size_t rows_judged = o->accept == REJECTION ? B * ((size_t)o->gamma + 1) : 1;
     int rows = so->batch * 2 + so->chunk;
     MemoryPart parts[] = {
         { &d->texts, B, sizeof *d->texts },
@@ -75,8 +75,9 @@ void draft_open(Draft *d, const DraftOptions *o, const Model *target, State *s,
     *d = (Draft){ .options = *o, .kind = DRAFT_MODEL };
     d->block = memory_block(parts, "the draft");
     d->who = device_alloc(B * sizeof *d->who, "the draft");
-    d->probs = device_alloc((probs + 1) * sizeof *d->probs, "the draft's probabilities");
-    d->target = device_alloc(V * sizeof *d->target, "the model's probabilities");
+    d->probs =
+        device_alloc(rows_judged * V * sizeof *d->probs, "a draft's probabilities");
+    d->target = device_alloc(rows_judged * V * sizeof *d->target, "probabilities");
     if (strcmp(o->who, "ngram") == 0)
         d->kind = DRAFT_NGRAM;
     else if (strncmp(o->who, "layers:", strlen("layers:")) == 0)
@@ -124,7 +125,7 @@ static int limit_of(const Sequence *q, const KVCache *k, int gamma)
 // Puts a proposal behind the text.
 static void propose(Sequence *q, int id)
 {
-    sampling_text(q->sampler, q->n + q->n_draft, &id, 1);
+    sampler_text(q->sampler, q->n + q->n_draft, &id, 1);
     q->ids[q->n + q->n_draft++] = id;
 }
 
@@ -143,11 +144,8 @@ static void propose_ngram(Draft *d, Sequence *q, int limit, int V)
             if (memcmp(q->ids + i, q->ids + q->n - size, (size_t)size * sizeof *q->ids))
                 continue;
             for (int j = i + size; q->n_draft < limit; j++) {
-                if (d->options.accept == REJECTION) {
-                    float *probs = probs_of(d, q, V);
-                    memset(probs, 0, (size_t)V * sizeof *probs);
-                    probs[q->ids[j]] = 1;
-                }
+                if (d->options.accept == REJECTION)
+                    accept_certain(probs_of(d, q, V), V, q->ids[j]);
                 propose(q, q->ids[j]);  // j may have reached the proposals
             }
             return;
@@ -192,7 +190,7 @@ static void draw(Draft *d, Scheduler *sc)
             RandomKey key = { p->seed, (uint32_t)q->sampler->sample, (uint32_t)index,
                               RANDOM_DRAFT };
             float *probs = probs_of(d, q, (int)V);
-            sampling_probs(q->sampler, s->logits + (size_t)i * V, &index, probs);
+            sampling_probs(q->sampler, s->logits + (size_t)i * V, index, probs);
             d->next[i] = accept_residual(probs, NULL, (int)V,
                                          random_uniform(random_four(key, 0).v[0]));
         }
@@ -239,4 +237,57 @@ void draft_propose(Draft *d, Scheduler *sc, State *s)
     for (int i = 0; d->kind == DRAFT_LAYERS && i < sc->n_running; i++)
         if (d->limits[sc->running[i]->lane] > 0)
             kvcache_truncate(s->cache, sc->running[i]->lane, sc->running[i]->n - 1);
+}
+
+// The model chose for itself at every row; proposals stay while they agree.
+static int agree(const int *proposed, int n, const int *chosen)
+{
+    int kept = 0;
+    while (kept < n && proposed[kept] == chosen[kept])
+        kept++;
+    return kept;
+}
+
+// By coupling: what plain sampling says to every row.
+static void choose_all(Scheduler *sc, const State *s)
+{
+    sampling_next(sc->samplers, sc->options.batch, sc->who, s->logits, s->index, s->next,
+                  s->W);
+    device_download(sc->chosen, s->next, (size_t)s->W * sizeof *sc->chosen);
+}
+
+// By rejection: one text's rows, of which `row` is the first.
+static void judge(const Draft *d, Scheduler *sc, const State *s, const Sequence *q,
+                  int row)
+{
+    int V = s->config.V;
+    const Sampler *sp = q->sampler;
+    RandomKey key = { sp->params.seed, (uint32_t)sp->sample, (uint32_t)q->n, 0 };
+    for (int i = row; i <= row + q->n_draft; i++)
+        sampling_probs(sp, s->logits + (size_t)i * (size_t)V, s->row_index[i],
+                       d->target + (size_t)i * (size_t)V);
+    accept_test(d->target + (size_t)row * (size_t)V,
+                d->probs + (size_t)(q->lane * d->options.gamma) * (size_t)V,
+                q->ids + q->n, q->n_draft, V, key, &sc->kept[q->lane],
+                &sc->next[q->lane]);
+}
+
+void draft_judge(const Draft *d, Scheduler *sc, const State *s)
+{
+    bool rejection = d && d->options.accept == REJECTION;
+    for (int b = 0; b < sc->options.batch; b++)
+        sc->next[b] = -1;
+    if (!rejection)
+        choose_all(sc, s);
+    for (int row = 0, rows; row < s->W; row += rows) {
+        int lane = sc->wanted[row];
+        const Sequence *q = sc->lanes[lane];
+        rows = q->n_draft + 1;
+        if (rejection) {
+            judge(d, sc, s, q, row);
+        } else {
+            sc->kept[lane] = agree(q->ids + q->n, q->n_draft, sc->chosen + row);
+            sc->next[lane] = sc->chosen[row + sc->kept[lane]];
+        }
+    }
 }

@@ -20,7 +20,16 @@
 #include "scheduler.h"
 
 typedef enum { DRAFT_MODEL, DRAFT_NGRAM, DRAFT_LAYERS } DraftKind;
-// How proposals are judged; see accept.h.
+// How proposals are judged.  The model has been asked what follows each of them; a text
+// keeps the first ones, as long as they are what plain sampling could have said, and gets
+// one token more, which the model says itself.
+//     coupled    both draw with the same noise for the same place, so they agree as often
+//                as their distributions do; a proposal stays if it is the token that the
+//                model draws.  The text is that of plain sampling, token for token (M.
+//                Daliri et al., "Coupling without Communication and Drafter-Invariant
+//                Speculative Decoding", 2024, https://arxiv.org/abs/2408.07978)
+//     rejection  see accept.h.  Another text, but from the same distribution
+//     greedy     coupled at temperature 0
 typedef enum { COUPLED, REJECTION, GREEDY } AcceptKind;
 
 enum { GAMMA_MAX = 64 };
@@ -59,5 +68,8 @@ void draft_start(Draft *d);
 // Adds up to gamma proposals to each text of which the cache of `s` lacks the last token
 // alone.  Does nothing if d is NULL.
 void draft_propose(Draft *d, Scheduler *sc, State *s);
+// For the wanted rows of the pass in `s`: to sc->kept[lane] how many proposals it keeps,
+// to sc->next[lane] the token after them; -1 if none was wanted.  d may be NULL.
+void draft_judge(const Draft *d, Scheduler *sc, const State *s);
 
 #endif

@@ -57,13 +57,13 @@ void scheduler_init(Scheduler *sc, const SchedulerOptions *o, Sequence *sequence
     for (int i = 0; i < n; i++)
         longest = sequences[i].max > longest ? sequences[i].max : longest;
     for (int b = 0; b < o->batch; b++)
-        sampling_init(&sc->samplers[b], &sequences->sampling, c->V, longest, 0);
+        sampler_init(&sc->samplers[b], &sequences->sampling, c->V, longest, 0);
 }
 
 void scheduler_free(Scheduler *sc)
 {
     for (int b = 0; b < sc->options.batch; b++)
-        sampling_free(&sc->samplers[b]);
+        sampler_free(&sc->samplers[b]);
     device_free(sc->who);
     free(sc->block);
 }
@@ -89,7 +89,7 @@ static void start(Scheduler *sc, State *s, Sequence *q)
     q->sampler = &sc->samplers[lane];
     q->sampler->params = q->sampling;
     q->sampler->sample = q->sample;
-    sampling_text(q->sampler, 0, q->ids, q->n);
+    sampler_text(q->sampler, 0, q->ids, q->n);
     sc->lanes[lane] = q;
     sc->running[sc->n_running++] = q;
     if (q->leader && q->leader->lane >= 0 && q->n == q->n_prompt) {

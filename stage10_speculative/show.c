@@ -143,7 +143,8 @@ static void show_plain(const Model *m, State *s, const Input *in, const ShowOpti
     Scheduler sc;
     Sequence plain;
     GenerateOptions o = so->generate;
-    sequence_init(&plain, &o, in->ids, in->n, NULL, &in->config, 0);
+    sequence_init(&plain, &o, in->ids, in->n, in->has_text ? &in->tokenizer : NULL,
+                  &in->config, 0);
     scheduler_init(&sc, &so->scheduler, &plain, 1, &in->config);
     generate(m, s, &sc, NULL);
     bool same =
@@ -192,7 +193,7 @@ static void write_texts(const Model *m, State *s, const Input *in, const ShowOpt
         print_summary(in, t, &sc, s->cache);
     if (plain && d)
         rounds_print(t->list, t->n, d, &sc);
-    if (d && is_bare(in, so) && plain && !o->dry_run && so->generate.n_new > 1)
+    if (d && is_bare(in, so) && plain && !o->dry_run && decode_rate(t->list) > 0)
         show_plain(m, s, in, so, t->list);
     picture_free(&picture);
     scheduler_free(&sc);
@@ -263,7 +264,10 @@ static char *draft_name(const Input *in, const ShowOptions *so)
     if (so->beam.beams || so->kv.kind == CACHE_NONE)
         return NULL;
     char *name = memory_alloc(room, 1, "a name");
-    snprintf(name, room, "%s-draft", in->options->model);
+    size_t n = strlen(in->options->model);
+    while (n > 1 && in->options->model[n - 1] == '/')
+        n--;
+    snprintf(name, room, "%.*s-draft", (int)n, in->options->model);
     if (!file_is_directory(name))
         snprintf(name, room, "ngram");
     return name;

@@ -14,11 +14,12 @@
 
 typedef struct {
     Config config;
-    KVCache *cache;  // where rows leave their keys and values; the caller's
-    int max_rows;    // R: room for so many rows
-    int max_wanted;  // room for the logits of so many
-    int T;           // rows in this pass
-    int W;           // rows whose logits are wanted
+    KVCache *cache;        // where rows leave their keys and values; the caller's
+    DeviceGraphs *graphs;  // recorded passes; NULL: none.  The caller's
+    int max_rows;          // R: room for so many rows
+    int max_wanted;        // room for the logits of so many
+    int T;                 // rows in this pass
+    int W;                 // rows whose logits are wanted
     void *host, *device;
 
     int *row_ids;    // [R] host, until state_upload

@@ -44,7 +44,7 @@ Test(matmul, agrees_with_the_naive_one)
 static void choose(const char *kernel)
 {
     KernelTable tables[] = { { "attention", attention_kernels }, { NULL, NULL } };
-    Options o = { .kernel = kernel };
+    Options o = { .kernel = { { kernel }, 1 } };
     kernels_start(&o, tables);
 }
 

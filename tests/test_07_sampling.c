@@ -16,7 +16,7 @@ static const SamplingParams plain = {
 static Sampler sampler(SamplingParams p)
 {
     Sampler sp;
-    sampling_init(&sp, &p, V, 64, 0);
+    sampler_init(&sp, &p, V, 64, 0);
     return sp;
 }
 
@@ -75,7 +75,7 @@ static void check_distribution(SamplingParams p)
     snprintf(what, sizeof what, "%s T %g k %d p %g min-p %g", names[p.kind],
              (double)p.temperature, p.top_k, (double)p.top_p, (double)p.min_p);
     define(probs, &p);
-    sampling_probs(&sp, logits, &zero, ours);
+    sampling_probs(&sp, logits, zero, ours);
     for (int i = 0; i < DRAWS; i++) {
         sp.params.seed = (uint64_t)i;  // the text is empty: index 0 each time
         count[draw(&sp, logits, 0)]++;
@@ -89,7 +89,7 @@ static void check_distribution(SamplingParams p)
             chi += pow(count[i] - probs[i] * DRAWS, 2) / (probs[i] * DRAWS);
     }
     cr_expect(chi < 37.4, "%s: chi-square %g", what, chi);
-    sampling_free(&sp);
+    sampler_free(&sp);
 }
 
 static void check_sampler(int kind)
@@ -138,8 +138,8 @@ Test(sampling, filters_of_a_large_vocabulary)
             p.top_k = k;
             p.top_p = (float)percent / 100;
             Sampler sp;
-            sampling_init(&sp, &p, N, 1, 0);
-            sampling_probs(&sp, many, &zero, probs);
+            sampler_init(&sp, &p, N, 1, 0);
+            sampling_probs(&sp, many, zero, probs);
             double total = 0, kept = 0, mass = 0;
             for (int i = 0; i < N; i++) {
                 int before = 0;
@@ -162,7 +162,7 @@ Test(sampling, filters_of_a_large_vocabulary)
             cr_expect(percent == 100 || mass - least < (double)p.top_p,
                       "k %d p %d: mass %g without the last", k, percent, mass - least);
             cr_expect(percent < 100 || kept == (k ? k : N));
-            sampling_free(&sp);
+            sampler_free(&sp);
         }
 }
 
@@ -178,8 +178,8 @@ Test(sampling, greedy_takes_the_greatest)
         cr_expect(draw(&sp, logits, i) == 2 && draw(&one, logits, i) == 2);
         cr_expect(draw(&sp, equal, i) == 5 && draw(&one, equal, i) == 5);
     }
-    sampling_free(&sp);
-    sampling_free(&one);
+    sampler_free(&sp);
+    sampler_free(&one);
 }
 
 // The token that crosses p is kept (the trap of several programs).
@@ -194,12 +194,12 @@ Test(sampling, top_p_keeps_the_token_that_crosses)
     SamplingParams p = plain;
     p.top_p = 0.7f;
     Sampler sp = sampler(p);
-    sampling_probs(&sp, two, &zero, probs);
+    sampling_probs(&sp, two, zero, probs);
     cr_expect(fabsf(probs[4] - 0.6f) < 1e-5f && fabsf(probs[8] - 0.4f) < 1e-5f);
     sp.params.top_p = 0.5f;
-    sampling_probs(&sp, two, &zero, probs);
+    sampling_probs(&sp, two, zero, probs);
     cr_expect(probs[4] == 1 && probs[8] == 0);
-    sampling_free(&sp);
+    sampler_free(&sp);
 }
 
 Test(sampling, top_k_is_exactly_k)
@@ -210,12 +210,12 @@ Test(sampling, top_k_is_exactly_k)
     p.top_k = 3;
     for (p.kind = GUMBEL; p.kind <= PIVOT; p.kind++) {
         Sampler sp = sampler(p);
-        sampling_probs(&sp, equal, &zero, probs);
+        sampling_probs(&sp, equal, zero, probs);
         for (int i = 0; i < V; i++)
             cr_expect(i < 3 ? fabsf(probs[i] - 1.0f / 3) < 1e-6f : probs[i] == 0);
         for (int i = 0; i < 60; i++)
             cr_expect(draw(&sp, equal, i) < 3);
-        sampling_free(&sp);
+        sampler_free(&sp);
     }
 }
 
@@ -237,9 +237,9 @@ Test(sampling, a_function_not_a_state)
         changed += first != draw(&other, logits, 3);
     }
     cr_expect(same > 450 && changed > 200, "same %d, changed %d", same, changed);
-    sampling_free(&a);
-    sampling_free(&b);
-    sampling_free(&other);
+    sampler_free(&a);
+    sampler_free(&b);
+    sampler_free(&other);
 }
 
 Test(sampling, a_nan_ends_the_program, .exit_code = 1)
@@ -319,12 +319,12 @@ Test(penalties, at_any_temperature)
     p.temperature = 0;
     p.presence = 1;  // takes token 2 (2.0) below token 3 (1.5)
     Sampler sp = sampler(p);
-    sampling_text(&sp, 0, (int[]){ 2 }, 1);
+    sampler_text(&sp, 0, (int[]){ 2 }, 1);
     cr_expect(draw(&sp, logits, 0) == 2 && draw(&sp, logits, 1) == 3);
     float probs[V];
     int one = 1;
     sp.params.temperature = 0.5f;
-    sampling_probs(&sp, logits, &one, probs);
+    sampling_probs(&sp, logits, one, probs);
     cr_expect(fabs(log((double)(probs[3] / probs[2])) - (1.5 - 1) / 0.5) < 1e-5);
-    sampling_free(&sp);
+    sampler_free(&sp);
 }

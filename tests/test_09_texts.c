@@ -288,8 +288,8 @@ static void check_draws(const Script *x, int i, State *s)
     const Sequence *q = &x->q[i];
     Sampler sp;
     int V = s->config.V, who = 0, id;
-    sampling_init(&sp, &q->sampling, V, q->max, i);
-    sampling_text(&sp, 0, q->ids, q->n);
+    sampler_init(&sp, &q->sampling, V, q->max, i);
+    sampler_text(&sp, 0, q->ids, q->n);
     device_upload(s->want, &who, sizeof who);
     for (int at = q->n_prompt; at < q->n; at++) {
         const float *logits = x->logits[i] + (at - q->n_prompt) * V;
@@ -299,7 +299,7 @@ static void check_draws(const Script *x, int i, State *s)
         device_download(&id, s->next, sizeof id);
         cr_expect(id == q->ids[at], "text %d, token %d: %d is drawn", i, at, id);
     }
-    sampling_free(&sp);
+    sampler_free(&sp);
 }
 
 static void check_logits(const Subject *u, SchedulerOptions so, KVOptions kv)

@@ -1,6 +1,7 @@
 // Stage 10: which proposals stay.  No model: logits are a table by the text's last token, a Markov
 // chain, so that the target distribution is known exactly.
 #include "accept.h"
+#include "draft.h"
 #include "random.h"
 #include "reference.h"
 #include <omp.h>
@@ -46,7 +47,8 @@ typedef struct {
     long texts, joint[JOINT];     // the first three tokens of each text
     long count[GAMMA + 1][V][V];  // place in the round, token before, token
     long tested[V], kept[V];      // by the token before
-    float logits[LANES * (GAMMA + 1) * V], probs[LANES * GAMMA * V], scratch[V];
+    float logits[LANES * (GAMMA + 1) * V], probs[LANES * GAMMA * V],
+        scratch[LANES * (GAMMA + 1) * V];
     int index[LANES * (GAMMA + 1)], next[LANES * (GAMMA + 1)];
 } Rig;
 
@@ -71,7 +73,7 @@ static Rig *rig_open(SamplingParams p, int gamma, int accept, bool good)
     SchedulerOptions so = { .batch = LANES, .chunk = 1, .gamma = gamma };
     r = (Rig){ .s = { .config = config } };
     r.s.logits = r.logits;
-    r.s.index = r.index;
+    r.s.index = r.s.row_index = r.index;
     r.s.next = r.next;
     r.d.options = (DraftOptions){ .gamma = gamma, .accept = accept };
     r.d.probs = r.probs;
@@ -102,7 +104,7 @@ static void begin(Rig *r, int lane, uint64_t seed)
     q->n = 1;
     q->sampler->params.seed = seed;
     q->sampler->sample = (int)(seed % 3);
-    sampling_text(q->sampler, 0, q->ids, 1);
+    sampler_text(q->sampler, 0, q->ids, 1);
 }
 
 static void propose(Rig *r, Sequence *q)
@@ -116,12 +118,12 @@ static void propose(Rig *r, Sequence *q)
         if (r->d.options.accept == REJECTION) {
             RandomKey key = { q->sampler->params.seed, (uint32_t)q->sampler->sample,
                               (uint32_t)index, RANDOM_DRAFT };
-            sampling_probs(q->sampler, logits, &index, probs);
+            sampling_probs(q->sampler, logits, index, probs);
             x = accept_residual(probs, NULL, V, random_uniform(random_four(key, 0).v[0]));
         } else {
             sampling_next(r->sc.samplers, LANES, &q->lane, logits, &index, &x, 1);
         }
-        sampling_text(q->sampler, index, &x, 1);
+        sampler_text(q->sampler, index, &x, 1);
         q->ids[index] = x;
     }
 }
@@ -140,7 +142,7 @@ static void verify(Rig *r, int first)
             r->sc.wanted[s->W] = r->sc.who[s->W] = q->lane;
         }
     }
-    accept_round(&r->d, &r->sc, s);
+    draft_judge(&r->d, &r->sc, s);
 }
 
 static void take(Rig *r, Sequence *q)
@@ -156,7 +158,7 @@ static void take(Rig *r, Sequence *q)
     cr_assert(q->ids[q->n - 1] >= 0 && q->ids[q->n - 1] < V);
     for (int i = from; i < q->n; i++)
         r->count[i - from][q->ids[i - 1]][q->ids[i]]++;
-    sampling_text(q->sampler, from, q->ids + from, kept + 1);
+    sampler_text(q->sampler, from, q->ids + from, kept + 1);
     q->n_draft = 0;
 }
 
@@ -273,10 +275,9 @@ static double overlap(const float *p, const float *q)
 
 static void exact(const Rig *r, float p[V][V], float q[V][V])
 {
-    int zero = 0;
     for (int i = 0; i < V; i++) {
-        sampling_probs(r->sc.samplers, r->target[i], &zero, p[i]);
-        sampling_probs(r->sc.samplers, r->draft[i], &zero, q[i]);
+        sampling_probs(r->sc.samplers, r->target[i], 0, p[i]);
+        sampling_probs(r->sc.samplers, r->draft[i], 0, q[i]);
     }
 }
 

@@ -24,7 +24,7 @@ static void walk(const Model *m, State *s, Sampler *sp, int *ids, int n, int lev
     state_want_next(s, n);
     state_upload(s);
     model_forward(m, s);
-    sampling_probs(sp, s->logits, &n, p);
+    sampling_probs(sp, s->logits, n, p);
     for (int id = 0, nth = 0; id < s->config.V; id++)
         if (p[id] > 0) {
             ids[n] = id;

@@ -2,6 +2,7 @@
 // logits, bit for bit.  TEST_SEED=n begins with mix n.
 #include "accept.h"
 #include "batched.h"
+#include "draft.h"
 #include "dump.h"
 #include "rounds.h"
 #include "trace.h"
@@ -177,7 +178,7 @@ static void write_by_hand(Mix *x, State *s, Scheduler *sc, Draft *d, const Seque
             return;
         device_upload(sc->who, sc->wanted, (size_t)s->W * sizeof *sc->who);
         model_forward(&x->u.m, s);
-        accept_round(d, sc, s);
+        draft_judge(d, sc, s);
         for (int row = 0; row < s->W; row++) {
             const Sequence *text = sc->lanes[sc->wanted[row]];
             const float *got = s->logits + (size_t)row * V;

@@ -49,7 +49,7 @@ static void time_sampler(const char *what, SamplingParams p, const float *logits
     double times[RUNS];
     int next, index = 0;
     Sampler sp;
-    sampling_init(&sp, &p, V, 1, 0);
+    sampler_init(&sp, &p, V, 1, 0);
     for (int i = 0; i < RUNS; i++) {
         double start = timer_now();
         for (int k = 0; k < 10; k++) {
@@ -59,7 +59,7 @@ static void time_sampler(const char *what, SamplingParams p, const float *logits
         times[i] = (timer_now() - start) / 10;
     }
     printf("sampler    %-28s %8.0f us\n", what, 1e6 * median(times));
-    sampling_free(&sp);
+    sampler_free(&sp);
 }
 
 int main(int argc, char **argv)

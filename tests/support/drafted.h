@@ -4,6 +4,7 @@
 
 #include "accept.h"
 #include "batched.h"
+#include "draft.h"
 #include <omp.h>
 
 typedef struct {
@@ -56,7 +57,7 @@ static inline bool run_pass(Run *r)
         return false;
     device_upload(r->sc.who, r->sc.wanted, (size_t)r->s.W * sizeof *r->sc.who);
     model_forward(&r->u.m, &r->s);
-    accept_round(&r->d, &r->sc, &r->s);
+    draft_judge(&r->d, &r->sc, &r->s);
     return true;
 }
 
