@@ -3,13 +3,20 @@
 CXX ?= c++
 OMP :=
 ALL_CFLAGS += -Icommon/cuda_on_cpu -DDEVICE_NAME='"emu"' -Wno-unknown-pragmas
-CXXFLAGS_EMU = $(filter-out -std=c11 -Wshadow,$(ALL_CFLAGS)) -std=c++17 -DCUDA_ON_CPU -fno-strict-aliasing \
-  -include cuda_cpu.h -Icommon
+CUDA_FLAGS = $(filter-out -std=c11 -Wshadow,$(ALL_CFLAGS)) -std=c++17 -gdwarf-4 -fno-strict-aliasing \
+  -fno-exceptions -fstack-clash-protection -DCUDA_ON_CPU -include cuda_cpu.h -Icommon
 COMMON += $(wildcard common/cuda_on_cpu/*.c)
 LIBS += -lstdc++ -lpthread -lgomp
 
 $(BUILD)/%.o: %.cu Makefile common/emu.mk
 	@mkdir -p $(@D)
 	$(call say,c++ $<)
-	$(Q){ echo '#line 1 "$<"'; sed -E -f common/cuda_on_cpu/cuda_cpu.sed $<; } > $(@:.o=.cc)
-	$(Q)$(CXX) $(CXXFLAGS_EMU) -I$(dir $<) -MMD -MP -c -o $@ $(@:.o=.cc)
+	$(Q){ echo '#line 1 "$<"'; sed -E -f common/cuda_on_cpu/cuda_cpu.sed $<; } > $(@:.o=.cu.cc)
+	$(Q)$(CXX) $(CUDA_FLAGS) -I$(dir $<) -MMD -MP -c -o $@ $(@:.o=.cu.cc)
+
+ifneq ($(SAN),) # the emulator tells the sanitizer about its fibers; it is not watched itself
+FIBERS := $(if $(findstring thread,$(SAN)),-DCU_TSAN,-DCU_ASAN)
+$(BUILD)/common/cuda_on_cpu/%.o: common/cuda_on_cpu/%.c Makefile common/emu.mk
+	@mkdir -p $(@D)
+	$(Q)$(CC) $(filter-out -fsanitize% -fno-sanitize%,$(ALL_CFLAGS)) $(FIBERS) -Icommon -MMD -MP -c -o $@ $<
+endif

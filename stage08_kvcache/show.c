@@ -249,6 +249,8 @@ static void check(const Input *in, const ShowOptions *so)
             die("--stop: an empty text would end every text at once");
     if (so->interactive && (in->options->json || so->samples > 1 || in->options->ids))
         die("--interactive is one text: leave out --json, --samples and --ids");
+    if (so->overflow_cost && so->generate.n_new == 0)
+        die("--overflow-cost measures -n tokens past n_ctx: -n 0 leaves none");
     if (so->overflow_cost && (in->options->json || so->kv.kind == CACHE_NONE))
         die("--overflow-cost is a table of ways to use a cache: leave out --json and "
             "--cache none");

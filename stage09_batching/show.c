@@ -232,6 +232,11 @@ static void check(const Input *in, const ShowOptions *so)
         die("a prompt and --prompts exclude each other; give one of them");
     if (so->kv.pages > 0 && so->kv.kind != CACHE_PAGED)
         die("--pages belongs to --cache paged");
+    const SamplingParams *p = &so->generate.sampling;
+    if (so->beam.beams && (p->temperature != 1 || p->top_k > 0 || p->top_p < 1 ||
+                           p->min_p > 0 || p->presence != 0 || p->frequency != 0 ||
+                           p->repetition != 1 || p->no_repeat_ngram > 0))
+        die("--beams searches, it does not draw: leave out the options of sampling");
     if (so->beam.beams && (so->samples > 1 || so->interactive || so->generate.stop.n > 0))
         die("--beams searches, it does not draw: leave out --samples, --interactive and "
             "--stop");

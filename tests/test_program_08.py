@@ -130,6 +130,13 @@ class Stage08(test_program_07.Stage07):
         for other in (ring, sinks):              # alike while the window is not full
             self.assertEqual(other[0]["ids"][:14], crop[0]["ids"][:14])
 
+    def test_a_prompt_beyond_the_window(self):
+        """From n_ctx on each of its rows has a pass of its own."""
+        args = ["-m", model_path("chunk33"), "--ids", listed(range(60)), "-n", "20"]
+        for overflow, other in (("ring", "shift"), ("shift", "ring"), ("sinks", "sinks")):
+            self.assertEqual(self.now("--overflow", overflow, "--prefill-chunk", "16", *args),
+                             self.now("--overflow", other, "--prefill-chunk", "1", *args))
+
     def test_kv_dtype(self):
         """Cached or not, keys and values are rounded alike."""
         args = ["-d", "f32", "-n", "20", "The old king"]
