@@ -18,7 +18,7 @@ void draft_options(Args *a, DraftOptions *o)
     args_text(a, "draft=WHO", 0, &o->who, NULL,
               "a model's directory, ngram, layers:N, none; else the model's name with "
               "-draft if that is there, or ngram");
-    args_int(a, "gamma=K", 0, &o->gamma, 4, 1, GAMMA_MAX, "proposals in a round");
+    args_int(a, "gamma=K", 0, &o->gamma, 2, 1, GAMMA_MAX, "proposals in a round");
     args_choice(a, "accept=HOW", 0, &o->accept, COUPLED, kinds,
                 "which proposals stay; all three are lossless");
 }

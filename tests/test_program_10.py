@@ -265,7 +265,7 @@ class Stage10(test_program_07.Stage07):
         """A model that says abcabc...: once the circle was there, all of it is foreseen."""
         circle = bytes_to_ids(b"abc")
         got = self.rounds("-m", parrot(self.directory(), circle), "--temperature", "0", "-n",
-                          "12", "--draft", "ngram", "a")
+                          "12", "--gamma", "4", "--draft", "ngram", "a")
         self.assertEqual(got["gamma_history"], [0, 0, 0, 4, 3])
         self.assertEqual(got["acceptance"], 1)
 
