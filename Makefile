@@ -118,8 +118,9 @@ test: test-c test-py ## all tests
 test-c: $(COMMON_TESTS) $(TEST_PROGRAMS) ## the tests of modules (Criterion)
 	$(call run_tests,$(COMMON_TESTS) $(TEST_PROGRAMS))
 
+PYTESTS ?= test_*.py
 test-py: all ## the tests of programs and checkers
-	$(PYTHON) -m unittest discover -s tests -p 'test_*.py' $(if $(V),-v)
+	$(PYTHON) -m unittest discover -s tests -p '$(PYTESTS)' $(if $(V),-v)
 
 testNN: ## the tests of one stage's modules (make test04)
 	@echo "give a number, as in: make test04"
