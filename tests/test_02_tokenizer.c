@@ -1,5 +1,4 @@
 // Stage 02: merges by hand, pieces, round trips.
-#include "json.h"
 #include "pretokenize.h"
 #include "tokenizer.h"
 #include <criterion/criterion.h>

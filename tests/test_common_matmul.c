@@ -2,6 +2,7 @@
 #include "device.h"
 #include "halves.h"
 #include "matmul.h"
+#include "support/fill.h"
 #include "vec.h"
 #include <criterion/criterion.h>
 #include <math.h>
@@ -17,14 +18,6 @@ static const Shape shapes[] = { { 1, 1, 1 },      { 5, 3, 2 },     { 16, 16, 8 }
                                 { 17, 33, 9 },    { 64, 100, 31 }, { 129, 47, 17 },
                                 { 256, 768, 64 }, { 300, 21, 70 } };
 enum { SHAPES = sizeof shapes / sizeof *shapes };
-
-static void fill(float *x, size_t n, unsigned seed)
-{
-    for (size_t i = 0; i < n; i++) {
-        seed = seed * 1664525u + 1013904223u;
-        x[i] = (float)(seed >> 8) / 8388608.0f - 1.0f;
-    }
-}
 
 static float *numbers(size_t n, unsigned seed)
 {

@@ -3,6 +3,7 @@
 #define REFERENCE_H
 
 #include "config.h"
+#include "fill.h"
 #include "tolerance.h"
 #include "weights.h"
 #include <criterion/criterion.h>
@@ -102,15 +103,6 @@ static inline void expect_same(const char *model, const char *what, const float 
                       i, (double)got[i], (double)want[i]);
             return;
         }
-}
-
-// Numbers from -1 to 1 that are the same on every machine.
-static inline void fill(float *x, size_t n, unsigned seed)
-{
-    for (size_t i = 0; i < n; i++) {
-        seed = seed * 1664525u + 1013904223u;
-        x[i] = (float)(seed >> 8) / 8388608.0f - 1.0f;
-    }
 }
 
 #endif
