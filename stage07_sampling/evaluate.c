@@ -6,8 +6,7 @@
 #include <math.h>
 #include <stdlib.h>
 
-// -log softmax(logits)[id].  Spoils the logits.
-static double surprise(float *logits, int V, int id)
+double evaluate_surprise(float *logits, int V, int id)
 {
     double max = vec_max(logits, V), logit = logits[id];
     return max + log(vec_exp_sum(logits, (float)max, V)) - logit;
@@ -28,7 +27,7 @@ static double surprises(const Model *m, State *s, int from, float *host)
         model_head(m, s);
         device_download(host, s->logits, (size_t)s->W * V * sizeof *host);
         for (int i = 0; i < s->W; i++)
-            sum += surprise(host + (size_t)i * V, (int)V, s->row_ids[t + i + 1]);
+            sum += evaluate_surprise(host + (size_t)i * V, (int)V, s->row_ids[t + i + 1]);
     }
     return sum;
 }

@@ -22,5 +22,7 @@ Perplexity evaluate_perplexity(const Model *m, State *s, const int *ids, int n,
 // with logits [V] on the host for l = 0 (the embeddings alone) to L.
 void evaluate_lens(const Model *m, State *s,
                    void (*see)(void *to, int l, const float *logits), void *to);
+// -log softmax(logits)[id], for logits[V] on the host, which it spoils.
+double evaluate_surprise(float *logits, int V, int id);
 
 #endif

@@ -4,12 +4,12 @@
 #include "chat.h"
 #include "device.h"
 #include "error.h"
+#include "evaluate.h"
 #include "file.h"
 #include "jsonout.h"
 #include "memory.h"
 #include "terminal.h"
 #include "timer.h"
-#include "vec.h"
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -174,13 +174,6 @@ static void show_table(const Model *m, State *s, const Input *in, const ShowOpti
     kvcache_free(&none);
 }
 
-// -log softmax(logits)[id].  Spoils the logits.
-static double surprise(float *logits, int V, int id)
-{
-    float max = vec_max(logits, V), logit = logits[id];
-    return (double)max - (double)logit + log((double)vec_exp_sum(logits, max, V));
-}
-
 // Reads ids[n] through the cache, token by token past n_ctx; prints how well the tokens
 // after that were predicted, what was computed for each, and how long it took.
 static void measure(const Model *m, State *s, Sequence *q, const int *ids, int n)
@@ -197,7 +190,7 @@ static void measure(const Model *m, State *s, Sequence *q, const int *ids, int n
             continue;
         }
         device_download(logits, s->logits, (size_t)V * sizeof *logits);
-        sum += surprise(logits, V, ids[q->n]);
+        sum += evaluate_surprise(logits, V, ids[q->n]);
     }
     printf("%-10s %10.2f %15.1f %14.2f\n",
            kvcache_overflow_name((Overflow)s->cache->options.overflow), exp(sum / count),

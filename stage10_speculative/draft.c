@@ -171,6 +171,12 @@ static void place(Draft *d, Sequence *q)
     }
 }
 
+static RandomKey key_of(const Sequence *q, int index, RandomPurpose purpose)
+{
+    const Sampler *sp = q->sampler;
+    return (RandomKey){ sp->params.seed, (uint32_t)sp->sample, (uint32_t)index, purpose };
+}
+
 // A token for each wanted row.
 static void draw(Draft *d, Scheduler *sc)
 {
@@ -186,9 +192,7 @@ static void draw(Draft *d, Scheduler *sc)
         Sequence *q = sc->lanes[d->wanted[i]];
         if (d->options.accept == REJECTION) {
             int index = q->n + q->n_draft;
-            const SamplingParams *p = &q->sampler->params;
-            RandomKey key = { p->seed, (uint32_t)q->sampler->sample, (uint32_t)index,
-                              RANDOM_DRAFT };
+            RandomKey key = key_of(q, index, RANDOM_DRAFT);
             float *probs = probs_of(d, q, (int)V);
             sampling_probs(q->sampler, s->logits + (size_t)i * V, index, probs);
             d->next[i] = accept_residual(probs, NULL, (int)V,
@@ -262,7 +266,7 @@ static void judge(const Draft *d, Scheduler *sc, const State *s, const Sequence 
 {
     int V = s->config.V;
     const Sampler *sp = q->sampler;
-    RandomKey key = { sp->params.seed, (uint32_t)sp->sample, (uint32_t)q->n, 0 };
+    RandomKey key = key_of(q, q->n, RANDOM_ACCEPT);
     for (int i = row; i <= row + q->n_draft; i++)
         sampling_probs(sp, s->logits + (size_t)i * (size_t)V, s->row_index[i],
                        d->target + (size_t)i * (size_t)V);
