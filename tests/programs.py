@@ -640,3 +640,19 @@ class Kernels:
         else:
             for line in done.stdout.decode().splitlines():
                 parse_json(line)
+
+
+class Later:
+    """For stages 08 to 10, which keep stage 07's options: before Stage07 among the bases."""
+
+    def test_options_of_other_stages(self):
+        for option, stages in OWNERS.items():
+            name = option.split("=")[0].lstrip("-")
+            if not {"07", self.stage} & set(stages.split()) and name not in self.options:
+                self.fails("--" + name, option)
+
+    def test_help_lists_nothing_else(self):
+        shared = ("model", "json", "quiet", "verbose", "file", "dtype", "threads", "ids",
+                  "dump", "help", "version")
+        names = {name for _, name, _ in OPTION.findall(self.output("--help") + "\n")}
+        self.assertEqual(names - set(shared), set(self.options))

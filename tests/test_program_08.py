@@ -15,7 +15,7 @@ sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
 
 import test_program_07  # noqa: E402
 import test_program_07_more  # noqa: E402
-from programs import (OPTION, OWNERS, ROOT, default_config, environment,  # noqa: E402
+from programs import (ROOT, Later, default_config, environment,  # noqa: E402
                       model_path, parse_json, random_model, read_vocabulary)
 from test_program_07 import listed  # noqa: E402
 
@@ -28,7 +28,7 @@ def texts(got):
     return {key: got[key] for key in ("prompt_ids", "ids", "text", "finish")}
 
 
-class Stage08(test_program_07.Stage07):
+class Stage08(Later, test_program_07.Stage07):
     stage = "08"
     phrases = (*test_program_07.Stage07.phrases, "The same without a cache", "speed-up",
                "rows computed", "cache")
@@ -45,18 +45,6 @@ class Stage08(test_program_07.Stage07):
             self.assertEqual(got[f"hidden_states.{layer}"][0], [1, 24])   # the new row alone
         got = self.dump("-m", model_path("chunk33"), "-n", "1", "--ids", "1,2,3,4")
         self.assertEqual(got["hidden_states.0"][0], [4, 24])
-
-    def test_options_of_other_stages(self):
-        for option, stages in OWNERS.items():
-            name = option.split("=")[0].lstrip("-")
-            if not {"07", "08"} & set(stages.split()) and name not in self.options:
-                self.fails("--" + name, option)
-
-    def test_help_lists_nothing_else(self):
-        shared = ("model", "json", "quiet", "verbose", "file", "dtype", "threads", "ids",
-                  "dump", "help", "version")
-        names = {name for _, name, _ in OPTION.findall(self.output("--help") + "\n")}
-        self.assertEqual(names - set(shared), set(self.options))
 
     # A prompt, so that no table follows: that takes seconds.
 

@@ -16,7 +16,7 @@ sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
 
 import test_program_07  # noqa: E402
 import test_program_07_more  # noqa: E402
-from programs import (OPTION, OWNERS, ROOT, copy_model, environment, model_path,  # noqa: E402
+from programs import (ROOT, Later, copy_model, environment, model_path,  # noqa: E402
                       parrot, parse_json, random_model)
 from test_program_07 import bytes_to_ids, listed  # noqa: E402
 
@@ -35,7 +35,7 @@ def texts(got):
     return {key: got[key] for key in ("prompt_ids", "ids", "text", "finish")}
 
 
-class Stage10(test_program_07.Stage07):
+class Stage10(Later, test_program_07.Stage07):
     stage = "10"
     phrases = ("Once upon a time there was a", "tokens/s", "The draft tales-draft", "proposal  1",
                "time: drafting", "times as fast", "the same text: yes")
@@ -75,18 +75,6 @@ class Stage10(test_program_07.Stage07):
         for number, got in enumerate(three):
             self.assertIn(f"sample {number}", text)
             self.assertIn(got["text"], text)
-
-    def test_options_of_other_stages(self):
-        for option, stages in OWNERS.items():
-            name = option.split("=")[0].lstrip("-")
-            if not {"07", "10"} & set(stages.split()) and name not in self.options:
-                self.fails("--" + name, option)
-
-    def test_help_lists_nothing_else(self):
-        shared = ("model", "json", "quiet", "verbose", "file", "dtype", "threads", "ids",
-                  "dump", "help", "version")
-        names = {name for _, name, _ in OPTION.findall(self.output("--help") + "\n")}
-        self.assertEqual(names - set(shared), set(self.options))
 
     # -- the same text
 
