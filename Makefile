@@ -132,10 +132,10 @@ test$(1): $(filter %@$(1),$(TEST_PROGRAMS))
 endef
 $(foreach n,$(NUMBERS),$(eval $(call test_stage_rules,$(n))))
 
-include tests/bench/rules.mk
+include tests/bench/rules.mk tests/exercises/rules.mk
 
 # ---- checks
-.PHONY: check-run check check-stages check-diffs check-docs check-format forward diffNN diffs format
+.PHONY: check check-stages check-diffs check-format forward diffNN diffs format
 check: check-stages check-diffs check-docs check-format ## stages, diffs, docs, format
 
 check-stages: ## copies are identical, diffs within their budget
@@ -143,12 +143,6 @@ check-stages: ## copies are identical, diffs within their budget
 
 check-diffs: ## docs/diffs is up to date
 	@$(PYTHON) tests/diff_stage.py --check
-
-check-docs: ## links, anchors, and the code that the docs quote
-	@$(PYTHON) tests/check_docs.py
-
-check-run: all ## the commands in the docs print what the docs say
-	@$(PYTHON) tests/run_docs.py
 
 check-format: ## clang-format and white space
 	@$(PYTHON) tests/check_format.py
