@@ -1,7 +1,7 @@
 // Small operations between the matrix products; see ops.c.  Chapters 4 to 6.
 //
 //     kernel        idea                             bound
-//     softmax       one thread                       its own speed
+//     softmax       one thread                       one thread's speed
 //     matmul_naive  a thread an output               T reads of the weights
 //     layernorm     a block a row                    a read and a write of x
 //     gelu          a thread a number                the same
@@ -31,8 +31,8 @@ void softmax(float *x, int n)
     CUDA_LAUNCHED();
 }
 
-// A thread: output o of row t.  Grid: (outputs / 128, rows).  A warp reads 32 weights that
-// lie side by side.
+// A thread: output o of row t.  Grid: (outputs / 128, rows).  A warp reads 32 weights
+// that lie side by side.
 static __global__ void matmul_naive_kernel(float *y, const float *x, const float *w,
                                            const float *bias, int in, int out)
 {

@@ -1,10 +1,10 @@
 // Acceptance by rejection; see accept.c.
 //
-//     kernel    idea                                             bound
-//     test      one block; all its threads find out how many     a few reads of p and q, then
-//               stay, each for itself; then as `residual`        as `residual`
-//     residual  one block; a thread a stretch of the vocabulary  one block's reads of p and q
-//     certain   a thread a token                                 a write of V floats
+//     kernel    idea                                           bound
+//     test      one block: all its threads find out how many   as residual
+//               stay, each for itself; then as residual
+//     residual  one block: a thread some of the vocabulary     a block's reads of p and q
+//     certain   a thread a token                               a write of V floats
 //
 // Chapter 10.
 #include "device_cuda.h"

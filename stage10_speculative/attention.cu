@@ -8,8 +8,8 @@
 //              are elements of the values
 //     3 split  kernel 2 on parts of 256 keys, each by a warp   the same, by more warps:
 //              of its own; then `combine` puts them together   for few rows and many keys
-//     append   before them: a thread an element of a new key   a read of 2 C floats a row, a
-//              or value                                        write in the cache's type
+//     append   before them: a thread an element of a new key   the new keys and values:
+//              or value                                        one read, one write
 //
 // Chapters 4 and 8.
 #include "device_cuda.h"

@@ -1,14 +1,14 @@
 // From logits to the next token; see sampling.c.
 //
-//     kernel  idea                                 bound
-//     next    a block a text, its rows one by one  one block's reads of the logits: one to
-//     probs   one block                            three; some 40 for each of top-k, top-p
+//     kernel  idea                        bound
+//     next    a block a text: row by row  a block's reads of the logits: up to three,
+//     probs   one block                   and some 40 for each of top-k and top-p
 //
 // A block of THREADS threads has a row of logits, and each thread every THREADS-th of
-// them: nobody else reads or writes these, so that steps which go through all of them need
-// no barrier between.  Counts of tokens are everybody's.  Nothing is sorted: a filter
-// keeps what is not below a threshold, and the threshold is found bit by bit, with a pass
-// over the logits for each bit.
+// them, logits and counts: no other thread reads or writes these, but to count, and so
+// most steps need no barrier between.  Nothing is sorted: a filter keeps what is not
+// below a threshold, and the threshold is found bit by bit, with a pass over the logits
+// for each bit.
 //
 // Chapter 7.
 #include "device_cuda.h"

@@ -68,7 +68,8 @@ Test(kernels, gelu)
     float *device = there(x, sizeof want);
     for (int i = 0; i < T * WIDTH; i++) {
         double v = (double)x[i];
-        want[i] = (float)(0.5 * v * (1 + tanh(sqrt(2 / M_PI) * (v + 0.044715 * v * v * v))));
+        want[i] =
+            (float)(0.5 * v * (1 + tanh(sqrt(2 / M_PI) * (v + 0.044715 * v * v * v))));
     }
     gelu(device, T, WIDTH);
     expect_there("gelu", device, want, T * WIDTH, TOLERANCE_SUBLAYER);

@@ -65,7 +65,8 @@ static int by_probability(const void *a, const void *b)
 static void define(Definition *d, const float *logits, const SamplingParams *p,
                    const int *text, int n)
 {
-    double all = 0, mass = 0, max, divisor = p->temperature > 0 ? (double)p->temperature : 1;
+    double all = 0, mass = 0, max,
+           divisor = p->temperature > 0 ? (double)p->temperature : 1;
     penalize(d->logit, logits, p, text, n);
     for (int i = 0; i < V; i++)
         d->order[i] = i;
@@ -87,7 +88,8 @@ static void define(Definition *d, const float *logits, const SamplingParams *p,
 }
 
 // The token that the definition draws for place `index`.
-static int define_next(const Definition *d, const SamplingParams *p, int sample, int index)
+static int define_next(const Definition *d, const SamplingParams *p, int sample,
+                       int index)
 {
     RandomKey key = { p->seed, (uint32_t)sample, (uint32_t)index, RANDOM_SAMPLE };
     double u = (double)random_uniform(random_four(key, 0).v[0]) * d->total, best = 0;
@@ -170,7 +172,8 @@ static void draw_rows(const Sampler *sp, const int *who, const float *logits,
 Test(kernels, tokens)
 {
     static float logits[ROWS * V];
-    int texts[2][TEXT], who[ROWS] = { 0, 1, 0, 0, 1 }, index[ROWS] = { 40, 51, 41, 42, 52 };
+    int texts[2][TEXT], who[ROWS] = { 0, 1, 0, 0, 1 },
+                        index[ROWS] = { 40, 51, 41, 42, 52 };
     Definition *d = malloc(sizeof *d);
     for (int i = 0; i < ROWS; i++)
         fill_logits(logits + i * V, (unsigned)(10 + i));
@@ -188,8 +191,8 @@ Test(kernels, tokens)
         for (int i = 0; i < ROWS; i++) {
             define(d, logits + i * V, p, texts[who[i]], index[i]);
             int want = define_next(d, p, 3 * who[i], index[i]);
-            cr_expect(next[i] == want, "settings %d, row %d: token %d, should be %d", k, i,
-                      next[i], want);
+            cr_expect(next[i] == want, "settings %d, row %d: token %d, should be %d", k,
+                      i, next[i], want);
         }
         sampler_free(&sp[0]), sampler_free(&sp[1]);
     }

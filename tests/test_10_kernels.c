@@ -63,7 +63,8 @@ Test(kernels, residual)
         float u = ((float)i + 0.5f) / 20;
         int got = accept_residual(dp, dq, V, u), want = define_residual(p, q, u);
         int all = accept_residual(dp, NULL, V, u), rest_of_none;
-        cr_expect(got == want, "p - q, u %g: token %d, should be %d", (double)u, got, want);
+        cr_expect(got == want, "p - q, u %g: token %d, should be %d", (double)u, got,
+                  want);
         want = define_residual(p, NULL, u);
         cr_expect(all == want, "p, u %g: token %d, should be %d", (double)u, all, want);
         rest_of_none = accept_residual(dp, dp, V, u);

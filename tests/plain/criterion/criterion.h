@@ -32,16 +32,16 @@ static bool plain_failed;
     }                                                                                \
     static void plain_run_##suite_##_##name_(void)
 
-#define plain_check(ends, ok, text, ...)                                    \
-    do {                                                                    \
-        if (!(ok)) {                                                        \
+#define plain_check(ends, ok, text, ...)                                       \
+    do {                                                                       \
+        if (!(ok)) {                                                           \
             fprintf(stderr, "%s:%d: %s is false. ", __FILE__, __LINE__, text); \
-            fprintf(stderr, " " __VA_ARGS__);                               \
-            fputc('\n', stderr);                                            \
-            plain_failed = true;                                            \
-            if (ends)                                                       \
-                exit(99);                                                   \
-        }                                                                   \
+            fprintf(stderr, " " __VA_ARGS__);                                  \
+            fputc('\n', stderr);                                               \
+            plain_failed = true;                                               \
+            if (ends)                                                          \
+                exit(99);                                                      \
+        }                                                                      \
     } while (0)
 
 #define cr_expect(ok, ...) plain_check(false, ok, #ok, __VA_ARGS__)
