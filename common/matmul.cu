@@ -72,7 +72,7 @@ static __device__ void put(float *y, float sum, const float *bias, int o, int ad
 }
 
 // A thread: output o of row t.  Grid: (outputs / 128, rows).  Lanes read weights that lie
-// a row apart, so that each read fetches one of them.
+// a row apart: 32 transactions a warp.
 template <typename W>
 static __global__ void matmul_kernel1(float *y, const float *x, const W *w,
                                       const float *bias, int in, int out, int stride,

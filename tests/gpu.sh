@@ -130,7 +130,7 @@ for line in sys.stdin:
 }
 
 rm -rf "$OUT/tests"
-mkdir -p "$OUT/tests" || exit 1
+mkdir -p "$OUT/tests" build/models || exit 1
 rm -f "$OUT/log.txt" "$OUT/parts.md" "$OUT/results.jsonl"
 touch "$OUT/results.jsonl"
 
