@@ -43,6 +43,13 @@ class Barrier:
         return self.text[: self.match.start()] + self.text[self.match.end() :]
 
 
+def barriers_of(path, stage, text):
+    """those that are not in a comment"""
+    code = re.sub("//.*", lambda comment: " " * len(comment[0]), text)
+    for match in BARRIER.finditer(code):
+        yield Barrier(path, stage, text, match)
+
+
 def barriers():
     """of every version of every CUDA source of stages and common"""
     last, found = {}, []
@@ -51,10 +58,7 @@ def barriers():
         last[source.name, source.read_text()] = source.relative_to(ROOT)
     for (_, text), path in sorted(last.items(), key=lambda item: str(item[1])):
         stage = path.parent.name if path.parts[0] != "common" else stages[-1].name
-        for match in BARRIER.finditer(text):
-            line = text[text.rfind("\n", 0, match.start()) + 1 : match.start()]
-            if "//" not in line:
-                found.append(Barrier(path, stage[5:7], text, match))
+        found += barriers_of(path, stage[5:7], text)
     return found
 
 
