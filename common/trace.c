@@ -1,5 +1,6 @@
 // Operations as they happen; see trace.h.  In a parallel region the first thread records.
 #include "trace.h"
+#include "bandwidth.h"
 #include "device.h"
 #include "dump.h"
 #include "error.h"
@@ -89,6 +90,11 @@ bool trace_op(const char *name, double bytes, double flops)
     return !trace.dry;
 }
 
+bool trace_is_dry(void)
+{
+    return trace.dry;
+}
+
 void trace_dump(const char *name, int number, const float *x, int rows, int columns)
 {
     if (!trace.dump || trace.dry)
@@ -144,6 +150,15 @@ static void write_profile(double end)
     output_close(trace.profile);
 }
 
+// s: how long the memory takes for all these bytes, at least.
+static double floor_time(void)
+{
+    double bytes = 0;
+    for (int i = 0; i < trace.n_totals; i++)
+        bytes += trace.totals[i].bytes;
+    return bytes / bandwidth_read(device_bytes());
+}
+
 static void print_json_totals(void)
 {
     json_begin("{", NULL);
@@ -158,6 +173,7 @@ static void print_json_totals(void)
     }
     json_end();
     json_int("memory_bytes", (int64_t)device_bytes());
+    json_float("floor_ms", 1e3 * floor_time());
     json_end();
 }
 
@@ -174,6 +190,7 @@ static void print_totals(void)
         all.flops += t->flops;
     }
     printf("memory for weights and activations: %.3f MB\n", (double)device_bytes() / 1e6);
+    printf("floor, by the bandwidth of this memory: %.3f ms\n", 1e3 * floor_time());
 }
 
 void trace_end(void)

@@ -12,6 +12,8 @@
 // `bytes` and `flops` are estimates of the memory traffic and of the arithmetic.  `name`
 // is copied.
 bool trace_op(const char *name, double bytes, double flops);
+// Will nothing be computed?  Then weights need not be loaded.
+bool trace_is_dry(void);
 // With --dump: keeps the tensor under "name.number" ("name" if number < 0).  x [rows,
 // columns] is device memory, which must not change before this returns; all threads of a
 // region call it.

@@ -28,6 +28,7 @@ int main(int argc, char **argv)
     show_options(&a, &so);
     args_examples(&a, examples);
     args_parse(&a, argc, argv);
+    bench_check(&a, &so.bench, &o);
     o.keep_stdin = so.perplexity != NULL;
     if (args_given(&a, "stride") && !so.perplexity)
         die("--stride is about --perplexity; give that, too");

@@ -5,6 +5,7 @@
 #include "evaluate.h"
 #include "file.h"
 #include "jsonout.h"
+#include "measure.h"
 #include "memory.h"
 #include "terminal.h"
 #include "timer.h"
@@ -26,6 +27,7 @@ void show_options(Args *a, ShowOptions *so)
               "measure how well a text is predicted");
     args_int(a, "stride=N", 0, &so->stride, 0, 0, INT_MAX,
              "tokens between windows of --perplexity; 0: half of n_ctx");
+    bench_options(a, &so->bench);
 }
 
 typedef struct {
@@ -69,7 +71,7 @@ static void print_top(const Input *in, const Ranked *list, int top)
     }
 }
 
-static void print_json(const Input *in, const Ranked *list, int top)
+static void print_json(const Input *in, const Ranked *list, int top, const Bench *b)
 {
     json_begin("{", NULL);
     json_ints("ids", in->ids, in->n);
@@ -83,6 +85,8 @@ static void print_json(const Input *in, const Ranked *list, int top)
         json_end();
     }
     json_end();
+    if (b)
+        bench_json(b);
     json_end();
 }
 
@@ -130,6 +134,7 @@ static void show_lens(const Model *m, State *s, const Input *in, Ranked *list)
 
 static void show_next(const Model *m, State *s, const Input *in, const ShowOptions *so)
 {
+    Bench bench, *b = so->bench.on ? &bench : NULL;
     int V = in->config.V, top = so->top < V ? so->top : V;
     float *logits = memory_alloc((size_t)V, sizeof *logits, "logits");
     Ranked *list = memory_alloc((size_t)V, sizeof *list, "the ranking");
@@ -137,12 +142,17 @@ static void show_next(const Model *m, State *s, const Input *in, const ShowOptio
     for (int t = in->options->dump ? 0 : in->n - 1; t < in->n; t++)
         state_want(s, t);  // the last row's logits; all rows' for a dump
     state_upload(s);
-    model_forward(m, s);
+    if (b)
+        measure_pass(b, &so->bench, m, s, in);
+    else
+        model_forward(m, s);
     device_download(logits, s->logits + (size_t)(s->W - 1) * (size_t)V,
                     (size_t)V * sizeof *logits);
     rank(list, logits, V);
     if (in->options->json) {
-        print_json(in, list, top);
+        print_json(in, list, top, b);
+    } else if (b) {
+        bench_print(b);
     } else {
         if (!in->options->quiet)
             show_prompt(in);
@@ -150,6 +160,8 @@ static void show_next(const Model *m, State *s, const Input *in, const ShowOptio
         if (!in->options->quiet && !in->options->dry_run)
             show_lens(m, s, in, list);
     }
+    if (b)
+        bench_free(b);
     free(list);
     free(logits);
 }

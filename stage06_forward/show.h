@@ -3,12 +3,14 @@
 #ifndef SHOW_H
 #define SHOW_H
 
+#include "bench.h"
 #include "input.h"
 
 typedef struct {
     int top;                 // how many tokens
     const char *perplexity;  // a text file to measure instead, or NULL
     int stride;
+    BenchOptions bench;
 } ShowOptions;
 
 void show_options(Args *a, ShowOptions *so);

@@ -4,6 +4,7 @@
 #include "device.h"
 #include "error.h"
 #include "jsonout.h"
+#include "measure.h"
 #include "memory.h"
 #include "terminal.h"
 #include <stdio.h>
@@ -18,6 +19,7 @@ void show_options(Args *a, ShowOptions *so)
     args_group(a, "Stage 07");
     args_int(a, "samples=N", 0, &so->samples, 1, 1, SAMPLES_MAX, "so many continuations");
     args_flag(a, "interactive", 'i', &so->interactive, "write in turns with the model");
+    bench_options(a, &so->bench);
 }
 
 static void print_text(void *to, const char *text, size_t n)
@@ -48,7 +50,8 @@ static double decode_rate(const Sequence *q)
     return n > 0 ? n / (q->t_last - q->t_first) : 0;
 }
 
-static void print_json(const Sequence *q)
+// With what was measured, if that is not NULL.
+static void print_json(const Sequence *q, const Bench *b)
 {
     json_begin("{", NULL);
     json_ints("prompt_ids", q->ids, q->n_prompt);
@@ -58,9 +61,13 @@ static void print_json(const Sequence *q)
     else
         json_null("text");
     json_text("finish", sequence_finish(q), strlen(sequence_finish(q)));
-    json_float("ttft_ms", 1e3 * (q->t_first - q->t_start));
-    json_float("prefill_tok_s", q->n_prompt / (q->t_first - q->t_start));
-    json_float("decode_tok_s", decode_rate(q));
+    if (b) {
+        bench_json(b);
+    } else {
+        json_float("ttft_ms", 1e3 * (q->t_first - q->t_start));
+        json_float("prefill_tok_s", q->n_prompt / (q->t_first - q->t_start));
+        json_float("decode_tok_s", decode_rate(q));
+    }
     json_end();
 }
 
@@ -86,7 +93,7 @@ static void show_text(const Model *m, State *s, const Input *in, const ShowOptio
     }
     generate(m, s, q);
     if (o->json)
-        print_json(q);
+        print_json(q, NULL);
     else if (o->quiet)
         printf("\n");
     else
@@ -106,6 +113,19 @@ static void show_texts(const Model *m, State *s, const Input *in, const ShowOpti
         sequence_free(&q[i]);
     }
     free(q);
+}
+
+static void show_bench(const Model *m, State *s, const Input *in, const ShowOptions *so)
+{
+    Bench b;
+    Sequence q;
+    measure_text(&b, &q, m, s, in, so);
+    if (in->options->json)
+        print_json(&q, &b);
+    else
+        bench_print(&b);
+    sequence_free(&q);
+    bench_free(&b);
 }
 
 typedef struct {
@@ -128,6 +148,8 @@ static void check(const Input *in, const ShowOptions *so)
             die("--stop: an empty text would end every text at once");
     if (so->interactive && (in->options->json || so->samples > 1 || in->options->ids))
         die("--interactive is one text: leave out --json, --samples and --ids");
+    if (so->bench.on && so->samples > 1)
+        die("--bench times one text: leave out --samples");
 }
 
 void show(Input *in, const ShowOptions *so)
@@ -141,6 +163,8 @@ void show(Input *in, const ShowOptions *so)
                so->interactive || longest > in->config.T ? in->config.T : longest, 1);
     if (so->interactive)
         chat(in, &so->generate, write_on, &(Machine){ &m, &s });
+    else if (so->bench.on)
+        show_bench(&m, &s, in, so);
     else
         show_texts(&m, &s, in, so);
     state_free(&s);

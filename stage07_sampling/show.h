@@ -2,6 +2,7 @@
 #ifndef SHOW_H
 #define SHOW_H
 
+#include "bench.h"
 #include "generate.h"
 #include "input.h"
 
@@ -9,6 +10,7 @@ typedef struct {
     int samples;  // how many continuations
     bool interactive;
     GenerateOptions generate;
+    BenchOptions bench;
 } ShowOptions;
 
 void show_options(Args *a, ShowOptions *so);

@@ -7,6 +7,7 @@
 #include "evaluate.h"
 #include "file.h"
 #include "jsonout.h"
+#include "measure.h"
 #include "memory.h"
 #include "terminal.h"
 #include "timer.h"
@@ -28,6 +29,7 @@ void show_options(Args *a, ShowOptions *so)
               "what each --overflow costs on this text, for -n tokens past n_ctx");
     args_int(a, "samples=N", 0, &so->samples, 1, 1, SAMPLES_MAX, "so many continuations");
     args_flag(a, "interactive", 'i', &so->interactive, "write in turns with the model");
+    bench_options(a, &so->bench);
 }
 
 static void print_text(void *to, const char *text, size_t n)
@@ -58,7 +60,8 @@ static double decode_rate(const Sequence *q)
     return n > 0 ? n / (q->t_last - q->t_first) : 0;
 }
 
-static void print_json(const Sequence *q, size_t kv_bytes)
+// With what was measured, if that is not NULL.
+static void print_json(const Sequence *q, size_t kv_bytes, const Bench *b)
 {
     json_begin("{", NULL);
     json_ints("prompt_ids", q->ids, q->n_prompt);
@@ -68,9 +71,13 @@ static void print_json(const Sequence *q, size_t kv_bytes)
     else
         json_null("text");
     json_text("finish", sequence_finish(q), strlen(sequence_finish(q)));
-    json_float("ttft_ms", 1e3 * (q->t_first - q->t_start));
-    json_float("prefill_tok_s", q->n_prompt / (q->t_first - q->t_start));
-    json_float("decode_tok_s", decode_rate(q));
+    if (b) {
+        bench_json(b);
+    } else {
+        json_float("ttft_ms", 1e3 * (q->t_first - q->t_start));
+        json_float("prefill_tok_s", q->n_prompt / (q->t_first - q->t_start));
+        json_float("decode_tok_s", decode_rate(q));
+    }
     json_int("kv_bytes", (int64_t)kv_bytes);
     json_int("kv_appended_tokens", q->computed);
     json_end();
@@ -99,7 +106,7 @@ static void show_text(const Model *m, State *s, const Input *in, const ShowOptio
     }
     generate(m, s, q);
     if (o->json)
-        print_json(q, s->cache->bytes);
+        print_json(q, s->cache->bytes, NULL);
     else if (o->quiet)
         printf("\n");
     else
@@ -119,6 +126,19 @@ static void show_texts(const Model *m, State *s, const Input *in, const ShowOpti
         sequence_free(&q[i]);
     }
     free(q);
+}
+
+static void show_bench(const Model *m, State *s, const Input *in, const ShowOptions *so)
+{
+    Bench b;
+    Sequence q;
+    measure_text(&b, &q, m, s, in, so);
+    if (in->options->json)
+        print_json(&q, s->cache->bytes, &b);
+    else
+        bench_print(&b);
+    sequence_free(&q);
+    bench_free(&b);
 }
 
 typedef struct {
@@ -242,6 +262,8 @@ static void check(const Input *in, const ShowOptions *so)
             die("--stop: an empty text would end every text at once");
     if (so->interactive && (in->options->json || so->samples > 1 || in->options->ids))
         die("--interactive is one text: leave out --json, --samples and --ids");
+    if (so->bench.on && so->samples > 1)
+        die("--bench times one text: leave out --samples");
     if (so->overflow_cost && so->generate.n_new == 0)
         die("--overflow-cost measures -n tokens past n_ctx: -n 0 leaves none");
     if (so->overflow_cost && (in->options->json || so->kv.kind == CACHE_NONE))
@@ -254,13 +276,16 @@ static void show_model(const Model *m, Input *in, const ShowOptions *so)
     State s;
     KVCache k;
     const Options *o = in->options;
-    bool bare = !prompt_given(o) && !so->interactive && !o->json && !o->quiet;
+    bool bare =
+        !prompt_given(o) && !so->interactive && !o->json && !o->quiet && !so->bench.on;
     int longest = so->interactive || bare ? in->config.T : in->n + so->generate.n_new;
     int rows = longest < in->config.T ? longest : in->config.T;
     kvcache_init(&k, &so->kv, &in->config, so->chunk < rows ? so->chunk : rows, longest);
     state_init(&s, &in->config, &k, so->chunk < rows ? so->chunk : rows, 1);
     if (so->interactive)
         chat(in, &so->generate, write_on, &(Machine){ m, &s });
+    else if (so->bench.on)
+        show_bench(m, &s, in, so);
     else
         show_texts(m, &s, in, so);
     if (bare && !o->dry_run && so->generate.n_new > 0)

@@ -2,6 +2,7 @@
 #ifndef SHOW_H
 #define SHOW_H
 
+#include "bench.h"
 #include "generate.h"
 #include "input.h"
 
@@ -12,6 +13,7 @@ typedef struct {
     const char *overflow_cost;  // a file
     KVOptions kv;
     GenerateOptions generate;
+    BenchOptions bench;
 } ShowOptions;
 
 void show_options(Args *a, ShowOptions *so);

@@ -5,6 +5,7 @@
 #include "device.h"
 #include "error.h"
 #include "jsonout.h"
+#include "measure.h"
 #include "memory.h"
 #include "nbest.h"
 #include "picture.h"
@@ -28,12 +29,13 @@ void show_options(Args *a, ShowOptions *so)
     args_int(a, "samples=N", 0, &so->samples, 1, 1, SAMPLES_MAX,
              "so many continuations of each prompt");
     args_flag(a, "interactive", 'i', &so->interactive, "write in turns with the model");
+    bench_options(a, &so->bench);
 }
 
 static bool is_bare(const Input *in, const ShowOptions *so)
 {
     return !prompt_given(in->options) && !so->prompts && !so->interactive &&
-           !so->beam.beams && so->samples == 1;
+           !so->beam.beams && so->samples == 1 && !so->bench.on;
 }
 
 static void print_text(void *to, const char *text, size_t n)
@@ -60,15 +62,20 @@ static void json_new_text(const Sequence *q)
     json_text("finish", sequence_finish(q), strlen(sequence_finish(q)));
 }
 
-static void print_json(const Sequence *q, size_t kv_bytes)
+// With what was measured, if that is not NULL.
+static void print_json(const Sequence *q, size_t kv_bytes, const Bench *b)
 {
     json_begin("{", NULL);
     json_ints("prompt_ids", q->ids, q->n_prompt);
     json_ints("ids", q->ids + q->n_prompt, q->n - q->n_prompt);
     json_new_text(q);
-    json_float("ttft_ms", 1e3 * (q->t_first - q->t_start));
-    json_float("prefill_tok_s", q->n_prompt / (q->t_first - q->t_start));
-    json_float("decode_tok_s", decode_rate(q));
+    if (b) {
+        bench_json(b);
+    } else {
+        json_float("ttft_ms", 1e3 * (q->t_first - q->t_start));
+        json_float("prefill_tok_s", q->n_prompt / (q->t_first - q->t_start));
+        json_float("decode_tok_s", decode_rate(q));
+    }
     json_int("kv_bytes", (int64_t)kv_bytes);
     json_int("kv_appended_tokens", q->computed);
     json_end();
@@ -119,7 +126,7 @@ static void print_texts(const Input *in, const ShowOptions *so, const Texts *t,
     for (int i = 0; i < t->n; i++) {
         const Sequence *q = &t->list[i];
         if (in->options->json) {
-            print_json(q, k->bytes);
+            print_json(q, k->bytes, NULL);
         } else if (in->options->quiet) {
             print_new_text(q);
         } else {
@@ -203,6 +210,19 @@ static void show_table(const Model *m, State *s, const Input *in, const ShowOpti
     free(first);
 }
 
+static void show_bench(const Model *m, State *s, const Input *in, const ShowOptions *so,
+                       Texts *t)
+{
+    Bench b;
+    measure_texts(&b, m, s, in, so, t);
+    if (in->options->json)
+        print_json(t->list, s->cache->bytes, &b);
+    else
+        bench_print(&b);
+    texts_end(t);
+    bench_free(&b);
+}
+
 typedef struct {
     const Model *m;
     State *s;
@@ -265,6 +285,9 @@ void show(Input *in, const ShowOptions *given)
     Texts t;
     ShowOptions so = *given;
     check(in, &so);
+    if (so.bench.on && !so.prompts && so.samples == 1)
+        so.samples = so.scheduler.batch;
+    so.generate.ignore_eos = so.generate.ignore_eos || so.bench.on;
     texts_open(&t, so.prompts, is_bare(in, &so), so.samples, in, &so.generate);
     int lanes = lanes_for(in, &so, &t, &so.kv);
     int longest = so.interactive ? in->config.T : t.longest;
@@ -277,6 +300,8 @@ void show(Input *in, const ShowOptions *given)
         chat(in, &so.generate, write_on, &(Machine){ &m, &s, &so.scheduler });
     else if (so.beam.beams)
         nbest_show(&m, &s, in, &so.beam, &t.prompts);
+    else if (so.bench.on)
+        show_bench(&m, &s, in, &so, &t);
     else
         write_texts(&m, &s, in, &so, &t);
     if (is_bare(in, &so) && !in->options->json && !in->options->quiet &&

@@ -3,6 +3,7 @@
 #define SHOW_H
 
 #include "beam.h"
+#include "bench.h"
 #include "input.h"
 #include "scheduler.h"
 
@@ -14,6 +15,7 @@ typedef struct {
     BeamOptions beam;
     KVOptions kv;
     GenerateOptions generate;
+    BenchOptions bench;
 } ShowOptions;
 
 void show_options(Args *a, ShowOptions *so);

@@ -31,7 +31,7 @@ RoundSums rounds_sum(const Sequence *q, int n)
     return sum;
 }
 
-void rounds_json(const Sequence *q)
+void rounds_json(const Sequence *q, double speedup)
 {
     RoundSums sum = rounds_sum(q, 1);
     json_int("rounds", sum.rounds);
@@ -43,7 +43,7 @@ void rounds_json(const Sequence *q)
     for (int r = 0; r < q->n_rounds; r++)
         json_int(NULL, q->rounds[r].proposed);
     json_end();
-    json_null("speedup");
+    json_float("speedup", speedup);
 }
 
 void rounds_emit(void *to, const char *text, size_t n)

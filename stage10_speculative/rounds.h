@@ -12,8 +12,8 @@ typedef struct {
 
 // Of n texts together.
 RoundSums rounds_sum(const Sequence *q, int n);
-// "rounds" to "gamma_history", within an object; speedup is null.
-void rounds_json(const Sequence *q);
+// "rounds" to "speedup", within an object; that is null if it is not finite.
+void rounds_json(const Sequence *q, double speedup);
 // A Sequence's `emit`, with the sequence as `to`: the new text in the colour of how its
 // last token came.
 void rounds_emit(void *to, const char *text, size_t n);

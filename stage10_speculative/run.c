@@ -31,6 +31,7 @@ int main(int argc, char **argv)
     show_options(&a, &so);
     args_examples(&a, examples);
     args_parse(&a, argc, argv);
+    bench_check(&a, &so.bench, &o);
     kernels_start(&o, kernels);
     options_start(&o);
     so.generate.sampling.seed = o.seed;

@@ -5,12 +5,14 @@
 #include "error.h"
 #include "file.h"
 #include "jsonout.h"
+#include "measure.h"
 #include "memory.h"
 #include "nbest.h"
 #include "picture.h"
 #include "rounds.h"
 #include "terminal.h"
 #include "texts.h"
+#include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -30,12 +32,13 @@ void show_options(Args *a, ShowOptions *so)
     args_int(a, "samples=N", 0, &so->samples, 1, 1, SAMPLES_MAX,
              "so many continuations of each prompt");
     args_flag(a, "interactive", 'i', &so->interactive, "write in turns with the model");
+    bench_options(a, &so->bench);
 }
 
 static bool is_bare(const Input *in, const ShowOptions *so)
 {
     return !prompt_given(in->options) && !so->prompts && !so->interactive &&
-           !so->beam.beams && so->samples == 1;
+           !so->beam.beams && so->samples == 1 && !so->bench.on;
 }
 
 static void print_text(void *to, const char *text, size_t n)
@@ -43,14 +46,6 @@ static void print_text(void *to, const char *text, size_t n)
     (void)to;
     fwrite(text, 1, n, stdout);
     fflush(stdout);
-}
-
-// New tokens a second, the first one apart: what it took to come also depends on the
-// prompt.
-static double decode_rate(const Sequence *q)
-{
-    int n = q->n - q->n_prompt - 1;
-    return n > 0 ? n / (q->t_last - q->t_first) : 0;
 }
 
 static void json_new_text(const Sequence *q)
@@ -62,18 +57,23 @@ static void json_new_text(const Sequence *q)
     json_text("finish", sequence_finish(q), strlen(sequence_finish(q)));
 }
 
-static void print_json(const Sequence *q, size_t kv_bytes)
+// With what was measured, if that is not NULL.
+static void print_json(const Sequence *q, size_t kv_bytes, double speedup, const Bench *b)
 {
     json_begin("{", NULL);
     json_ints("prompt_ids", q->ids, q->n_prompt);
     json_ints("ids", q->ids + q->n_prompt, q->n - q->n_prompt);
     json_new_text(q);
-    json_float("ttft_ms", 1e3 * (q->t_first - q->t_start));
-    json_float("prefill_tok_s", q->n_prompt / (q->t_first - q->t_start));
-    json_float("decode_tok_s", decode_rate(q));
+    if (b) {
+        bench_json(b);
+    } else {
+        json_float("ttft_ms", 1e3 * (q->t_first - q->t_start));
+        json_float("prefill_tok_s", q->n_prompt / (q->t_first - q->t_start));
+        json_float("decode_tok_s", measure_rate(q));
+    }
     json_int("kv_bytes", (int64_t)kv_bytes);
     json_int("kv_appended_tokens", q->computed);
-    rounds_json(q);
+    rounds_json(q, speedup);
     json_end();
 }
 
@@ -117,12 +117,12 @@ static void print_new_text(const Sequence *q)
 }
 
 static void print_texts(const Input *in, const ShowOptions *so, const Texts *t,
-                        const KVCache *k)
+                        const KVCache *k, double speedup)
 {
     for (int i = 0; i < t->n; i++) {
         const Sequence *q = &t->list[i];
         if (in->options->json) {
-            print_json(q, k->bytes);
+            print_json(q, k->bytes, speedup, NULL);
         } else if (in->options->quiet) {
             print_new_text(q);
         } else {
@@ -136,30 +136,6 @@ static void print_texts(const Input *in, const ShowOptions *so, const Texts *t,
     }
 }
 
-// The first text once more, without a draft.
-static void show_plain(const Model *m, State *s, const Input *in, const ShowOptions *so,
-                       const Sequence *q)
-{
-    Scheduler sc;
-    Sequence plain;
-    GenerateOptions o = so->generate;
-    sequence_init(&plain, &o, in->ids, in->n, in->has_text ? &in->tokenizer : NULL,
-                  &in->config, 0);
-    scheduler_init(&sc, &so->scheduler, &plain, 1, &in->config);
-    generate(m, s, &sc, NULL);
-    bool same =
-        plain.n == q->n && memcmp(plain.ids, q->ids, (size_t)q->n * sizeof *q->ids) == 0;
-    printf("plain: %.1f tokens/s; with the draft: %.1f tokens/s, %s%.2f times as fast%s; "
-           "the same text: %s\n",
-           decode_rate(&plain), decode_rate(q), ink(GREEN),
-           decode_rate(q) / decode_rate(&plain), ink(PLAIN),
-           same                            ? "yes"
-           : so->draft.accept == REJECTION ? "no, one from the same distribution"
-                                           : "NO");
-    scheduler_free(&sc);
-    sequence_free(&plain);
-}
-
 static void write_texts(const Model *m, State *s, const Input *in, const ShowOptions *so,
                         Texts *t, Draft *d)
 {
@@ -167,6 +143,7 @@ static void write_texts(const Model *m, State *s, const Input *in, const ShowOpt
     Picture picture = { 0 };
     const Options *o = in->options;
     bool plain = !o->json && !o->quiet, alone = t->n == 1;
+    bool compare = d && is_bare(in, so) && !o->quiet && !o->dry_run;
     texts_begin(t, in);
     if (alone && plain) {
         if (d)
@@ -183,8 +160,12 @@ static void write_texts(const Model *m, State *s, const Input *in, const ShowOpt
         sc.to = &picture;
     }
     generate(m, s, &sc, d);
-    if (!alone || o->json)
-        print_texts(in, so, t, s->cache);
+    compare = compare && measure_rate(t->list) > 0;
+    if (o->json)
+        print_texts(in, so, t, s->cache,
+                    compare ? measure_plain(m, s, in, so, t->list) : NAN);
+    else if (!alone)
+        print_texts(in, so, t, s->cache, NAN);
     else if (o->quiet)
         printf("\n");
     if (!alone && plain)
@@ -193,11 +174,24 @@ static void write_texts(const Model *m, State *s, const Input *in, const ShowOpt
         print_summary(in, t, &sc, s->cache);
     if (plain && d)
         rounds_print(t->list, t->n, d, &sc);
-    if (d && is_bare(in, so) && plain && !o->dry_run && decode_rate(t->list) > 0)
-        show_plain(m, s, in, so, t->list);
+    if (compare && plain)
+        measure_plain(m, s, in, so, t->list);
     picture_free(&picture);
     scheduler_free(&sc);
     texts_end(t);
+}
+
+static void show_bench(const Model *m, State *s, const Input *in, const ShowOptions *so,
+                       Texts *t, Draft *d)
+{
+    Bench b;
+    measure_texts(&b, m, s, in, so, t, d);
+    if (in->options->json)
+        print_json(t->list, s->cache->bytes, b.speedup, &b);
+    else
+        bench_print(&b);
+    texts_end(t);
+    bench_free(&b);
 }
 
 typedef struct {
@@ -288,6 +282,8 @@ static void show_model(const Model *m, State *s, Input *in, ShowOptions *so, Tex
         chat(in, &so->generate, write_on, &(Machine){ m, s, &so->scheduler, d });
     else if (so->beam.beams)
         nbest_show(m, s, in, &so->beam, &t->prompts);
+    else if (so->bench.on)
+        show_bench(m, s, in, so, t, d);
     else
         write_texts(m, s, in, so, t, d);
     if (d)
@@ -307,6 +303,7 @@ void show(Input *in, const ShowOptions *given)
     so.scheduler.gamma = who ? so.draft.gamma : 0;
     if (so.draft.accept == GREEDY)
         so.generate.sampling.temperature = 0;
+    so.generate.ignore_eos = so.generate.ignore_eos || so.bench.on;
     texts_open(&t, so.prompts, false, so.samples, in, &so.generate);
     int lanes = lanes_for(in, &so, &t, &so.kv);
     int longest = so.interactive ? in->config.T : t.longest;
