@@ -32,7 +32,7 @@ from reference import model_path, read_safetensors, reference, stale  # noqa: E4
 RANDOM = ["chunk33", "head80", "heads12", "heads64", "odd", "shards", "tiny"]
 LIMIT = 1e-4             # of the largest value; why: tests/reference/compare_logits.py
 TIMEOUT = 300            # seconds: enough for a slow machine and the sanitizers
-TIMES = {"ttft_ms", "decode_tok_s", "prefill_tok_s"}     # no two runs agree in these
+TIMES = {"ttft_ms", "decode_tok_s", "prefill_tok_s", "speedup"}  # no two runs agree in these
 
 OPTION = re.compile(r"^  (?:-(\w), |    )--([a-z-]+)( \S+)? ", re.M)
 OWNERS = {                # options that only some stages have, as the command line has them
@@ -49,6 +49,7 @@ OWNERS = {                # options that only some stages have, as the command l
     "--schedule=static": "", "--prefill-chunk=8": "", "--tree=2x2": "",
     "--overflow=crop": "", "--prompts=x": "", "--batch=2": "", "--beams=2": "",
     "--draft=none": "", "--gamma=2": "", "--accept=greedy": "",
+    "--bench": "06 07", "--runs=2": "06 07", "--csv": "06 07",
 }
 
 

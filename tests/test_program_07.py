@@ -36,7 +36,7 @@ class Stage07(Program, Shared, Kernels, unittest.TestCase):
     options = ("kernel", "list-kernels", "profile", "dry-run", "seed", "tokens", "samples",
                "temperature", "top-k", "top-p", "min-p", "presence-penalty",
                "frequency-penalty", "repetition-penalty", "no-repeat-ngram", "sampler", "stop",
-               "ignore-eos", "interactive")
+               "ignore-eos", "interactive", "bench", "runs", "csv")
     short = ("-n", "2")
 
     # -- texts
