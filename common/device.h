@@ -55,7 +55,7 @@ void device_graphs_free(DeviceGraphs *g);
 // true: run the pass.  g may be NULL: it always runs.
 bool device_graph_begin(DeviceGraphs *g, int key);
 void device_graph_end(DeviceGraphs *g, int key);
-// How many passes were recorded, and how often one of them was replayed.
-void device_graphs_count(const DeviceGraphs *g, int *recorded, int *replayed);
+// Of all so far: how many were recorded, and how often one of them was replayed.
+void device_graphs_count(int *recorded, int *replayed);
 
 #endif

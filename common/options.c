@@ -80,14 +80,14 @@ DeviceGraphs *options_graphs(const Options *o)
     return o->graph && !looked_at ? device_graphs_new() : NULL;
 }
 
-void options_tell_graphs(const Options *o, const DeviceGraphs *g)
+static void tell_graphs(void)
 {
     int recorded, replayed;
-    device_graphs_count(g, &recorded, &replayed);
-    if (o->verbose && g)
+    device_graphs_count(&recorded, &replayed);
+    if (strcmp(device_name(), "cpu") == 0)
+        note("graphs: none on the CPU");
+    else
         note("graphs: %d recorded, replayed %d times", recorded, replayed);
-    else if (o->verbose)
-        note("graphs: none%s", strcmp(device_name(), "cpu") == 0 ? " on the CPU" : "");
 }
 
 void options_start(Options *o)
@@ -124,6 +124,8 @@ void options_start(Options *o)
 void options_end(Options *o)
 {
     trace_end();
+    if (o->verbose && o->graph)
+        tell_graphs();
     free(o->found);
     if (fflush(stdout) != 0 || ferror(stdout))
         die("cannot write to stdout: %s", strerror(errno));

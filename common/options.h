@@ -46,14 +46,12 @@ void options_graph(Args *a, Options *o);  // --graph
 // After args_parse: finds the default model whatever the working directory (dies if there
 // is none), sets the number of threads, and opens the files of --dump and --profile.
 void options_start(Options *o);
-// At the end of main: writes what --dump and --profile asked for; dies if stdout could
-// not be written.
+// At the end of main: writes what --dump and --profile asked for, tells what was recorded
+// (--graph, --verbose); dies if stdout could not be written.
 void options_end(Options *o);
 // For the passes of a state; NULL if none is to be recorded: by --graph off, or since
 // --profile, --dump or --dry-run look at each operation.
 DeviceGraphs *options_graphs(const Options *o);
-// With --verbose: what was recorded.
-void options_tell_graphs(const Options *o, const DeviceGraphs *g);
 // Does the command line or stdin give a prompt, or ids?  If not, the program shows its
 // idea on a built-in one.
 bool prompt_given(const Options *o);

@@ -268,7 +268,6 @@ static void show_model(const Model *m, Input *in, const ShowOptions *so)
         show_texts(m, &s, in, so);
     if (bare && !o->dry_run && so->generate.n_new > 0)
         show_table(m, &s, in, so);
-    options_tell_graphs(o, s.graphs);
     state_free(&s);
     kvcache_free(&k);
 }

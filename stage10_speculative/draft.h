@@ -38,11 +38,13 @@ typedef struct {
     const char *who;  // --draft; NULL: chosen by the program
     int gamma;        // proposals a round
     int accept;       // AcceptKind
+    bool overlap;     // by two half-batches (overlap.h)
 } DraftOptions;
 
 typedef struct Draft {
     DraftKind kind;
     DraftOptions options;
+    bool is_twin;     // the model is another draft's
     Weights weights;  // DRAFT_MODEL
     Model model;      // DRAFT_MODEL: its own; DRAFT_LAYERS: the target's first blocks
     State state;      // its activations
@@ -56,13 +58,17 @@ typedef struct Draft {
     void *block;
 } Draft;
 
-// --draft, --gamma, --accept.
+// --draft, --gamma, --accept, --overlap.
 void draft_options(Args *a, DraftOptions *o);
 // A draft for a target model and the state that it is computed in; o->who must be set.
 // Dies if the two do not go together.  Release with draft_close.
 void draft_open(Draft *d, const DraftOptions *o, const Model *target, State *s,
                 DType dtype, const SchedulerOptions *so, int longest);
 void draft_close(Draft *d);
+// Another draft with the same model, for other texts: those of the state `s`.  Close it
+// first.
+void draft_twin(Draft *twin, const Draft *d, State *s, const SchedulerOptions *so,
+                int longest);
 // Before new texts.
 void draft_start(Draft *d);
 // Adds up to gamma proposals to each text of which the cache of `s` lacks the last token
