@@ -22,8 +22,6 @@ void draft_options(Args *a, DraftOptions *o)
     args_int(a, "gamma=K", 0, &o->gamma, 2, 1, GAMMA_MAX, "proposals in a round");
     args_choice(a, "accept=HOW", 0, &o->accept, COUPLED, kinds,
                 "which proposals stay; all three are lossless");
-    args_flag(a, "overlap", 0, &o->overlap,
-              "two half-batches: one drafts while the other verifies (CUDA streams)");
 }
 
 static void open_model(Draft *d, const Model *target, DType dtype)

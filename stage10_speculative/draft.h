@@ -38,7 +38,6 @@ typedef struct {
     const char *who;  // --draft; NULL: chosen by the program
     int gamma;        // proposals a round
     int accept;       // AcceptKind
-    bool overlap;     // by two half-batches (overlap.h)
 } DraftOptions;
 
 typedef struct Draft {
@@ -58,7 +57,7 @@ typedef struct Draft {
     void *block;
 } Draft;
 
-// --draft, --gamma, --accept, --overlap.
+// --draft, --gamma, --accept.
 void draft_options(Args *a, DraftOptions *o);
 // A draft for a target model and the state that it is computed in; o->who must be set.
 // Dies if the two do not go together.  Release with draft_close.

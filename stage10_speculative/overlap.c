@@ -14,6 +14,12 @@ typedef struct {
     Scheduler sc;
 } Half;
 
+void overlap_options(Args *a, bool *overlap)
+{
+    args_flag(a, "overlap", 0, overlap,
+              "two half-batches: one drafts while the other verifies (CUDA streams)");
+}
+
 // Samples share keys with the first one of their prompt, their leader.  If that is in the
 // other half, the first one here takes its place.
 static void lead(Sequence *q, int n)

@@ -15,6 +15,8 @@
 #include "draft.h"
 #include "texts.h"
 
+// --overlap.
+void overlap_options(Args *a, bool *overlap);
 // As generate() in generate.h, for a batch of 2 at least.  `s`, `sc` and `d` only say what
 // the halves are like; sc gets the sums of their counts.
 void overlap_generate(const Model *m, State *s, Scheduler *sc, Draft *d);

@@ -24,6 +24,7 @@ void show_options(Args *a, ShowOptions *so)
     kvcache_options(a, &so->kv);
     scheduler_options(a, &so->scheduler);
     draft_options(a, &so->draft);
+    overlap_options(a, &so->overlap);
     beam_options(a, &so->beam);
     args_group(a, "Stage 10");
     args_text(a, "prompts=FILE", 0, &so->prompts, NULL,
@@ -179,7 +180,7 @@ static void write_texts(const Model *m, State *s, const Input *in, const ShowOpt
         t->list->to = t->list;
     }
     scheduler_init(&sc, &so->scheduler, t->list, t->n, &in->config);
-    bool halves = so->draft.overlap, pictured = !alone && plain && !halves;
+    bool halves = so->overlap, pictured = !alone && plain && !halves;
     if (pictured) {
         sc.watch = picture_add;
         sc.to = &picture;
@@ -318,7 +319,7 @@ void show(Input *in, const ShowOptions *given)
     int lanes = lanes_for(in, &so, &t, &so.kv);
     int longest = so.interactive ? in->config.T : t.longest;
     so.scheduler.batch = so.beam.beams ? so.beam.beams : so.interactive ? 1 : lanes;
-    if (so.draft.overlap && (!who || so.scheduler.batch < 2))
+    if (so.overlap && (!who || so.scheduler.batch < 2))
         die("--overlap needs a draft and two texts at once; try --samples 4");
     int rows = scheduler_max_rows(&so.scheduler);
     model_load(&m, &in->weights, &in->config, in->dtype);
