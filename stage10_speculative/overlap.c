@@ -24,11 +24,15 @@ void overlap_options(Args *a, bool *overlap)
 // other half, the first one here takes its place.
 static void lead(Sequence *q, int n)
 {
-    for (int i = 0, first = 0; i < n; i++) {
-        const Sequence *leader = q[i].leader;
-        if (!leader || leader >= q)
+    const Sequence *old = NULL, *new = NULL;
+    for (int i = 0; i < n; i++) {
+        if (!q[i].leader || q[i].leader >= q)
             continue;
-        q[i].leader = i == first ? NULL : &q[first];
+        if (q[i].leader != old) {
+            old = q[i].leader;
+            new = &q[i];
+        }
+        q[i].leader = new == &q[i] ? NULL : new;
     }
 }
 

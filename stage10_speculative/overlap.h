@@ -17,8 +17,8 @@
 
 // --overlap.
 void overlap_options(Args *a, bool *overlap);
-// As generate() in generate.h, for a batch of 2 at least.  `s`, `sc` and `d` only say what
-// the halves are like; sc gets the sums of their counts.
+// As generate() in generate.h, for a batch of 2 at least.  `s`, `sc` and `d` only say
+// what the halves are like; sc gets the sums of their counts.
 void overlap_generate(const Model *m, State *s, Scheduler *sc, Draft *d);
 // Writes the texts once more, by one batch, and prints what the halves have saved.
 void overlap_print(const Model *m, State *s, const Scheduler *sc, Draft *d,

@@ -31,7 +31,7 @@ class Stage06(Program, Shared, Kernels, unittest.TestCase):
     result = "The next token"
     keys = ("ids", "top")
     ids_key = "ids"
-    options = ("kernel", "list-kernels", "profile", "dry-run", "top", "perplexity", "stride")
+    options = ("kernel", "list-kernels", "invariant", "profile", "dry-run", "top", "perplexity", "stride")
 
     def check_top(self, top):
         self.assertEqual(len({entry["id"] for entry in top}), len(top))
