@@ -30,6 +30,13 @@ void device_upload(void *to, const void *from, size_t bytes);  // ordered with t
 void device_download(void *to, const void *from,
                      size_t bytes);  // returns when it has arrived
 
+// Work is put into a stream: in one stream it is done in order, in two perhaps at the same
+// time.  All calls, kernels too, go to the stream in use, the first one (0) unless a
+// program says otherwise.  On the CPU work is done at once, and these do nothing.
+enum { DEVICE_STREAMS = 2 };
+void device_stream_use(int stream);
+void device_wait(void);  // until all that the stream in use was given is done
+
 // Passes that are recorded once and then replayed as a whole, which saves the launches of
 // their kernels (CUDA graphs; on the CPU nothing is recorded):
 //
@@ -38,14 +45,17 @@ void device_download(void *to, const void *from,
 //     device_graph_end(g, key);
 //
 // `key` tells passes apart that launch other kernels or sizes; what else may differ from
-// one to the next must be read from device memory.
+// one to the next must be read from device memory.  A recording knows the addresses that
+// it works on: it belongs to one model, state and cache, which must not move.
 typedef struct DeviceGraphs DeviceGraphs;
 enum { DEVICE_GRAPHS = 64 };  // keys from 1 on; 0: not to be recorded
 
-DeviceGraphs *device_graphs_new(void);
+DeviceGraphs *device_graphs_new(void);  // NULL on the CPU
 void device_graphs_free(DeviceGraphs *g);
 // true: run the pass.  g may be NULL: it always runs.
 bool device_graph_begin(DeviceGraphs *g, int key);
 void device_graph_end(DeviceGraphs *g, int key);
+// Of all so far: how many were recorded, and how often one of them was replayed.
+void device_graphs_count(int *recorded, int *replayed);
 
 #endif

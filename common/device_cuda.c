@@ -21,12 +21,29 @@ void device_check(cudaError_t error, const char *call, const char *file, int lin
         die("%s:%d: %s: %s", file, line, call, cudaGetErrorString(error));
 }
 
+static int in_use;
+
+void device_stream_use(int stream)
+{
+    in_use = stream;
+}
+
+int device_stream_number(void)
+{
+    return in_use;
+}
+
 cudaStream_t device_stream(void)
 {
-    static cudaStream_t stream;
-    if (!stream)
-        CUDA_CHECK(cudaStreamCreate(&stream));
-    return stream;
+    static cudaStream_t streams[DEVICE_STREAMS];
+    if (!streams[in_use])
+        CUDA_CHECK(cudaStreamCreate(&streams[in_use]));
+    return streams[in_use];
+}
+
+void device_wait(void)
+{
+    CUDA_CHECK(cudaStreamSynchronize(device_stream()));
 }
 
 static size_t allocated;
@@ -50,19 +67,22 @@ void *device_alloc(size_t bytes, const char *what)
 
 void device_free(void *p)
 {
-    CUDA_CHECK(cudaStreamSynchronize(device_stream()));
+    device_wait();
     CUDA_CHECK(cudaFree(p));
 }
 
 void *device_scratch(size_t bytes)
 {
-    static void *scratch;
-    static size_t room;
-    if (bytes > room) {  // the old one stays: a graph may know it
-        room = bytes > 2 * room ? bytes : 2 * room;
-        scratch = device_alloc(room, "scratch memory");
+    static struct {
+        void *memory;
+        size_t room;
+    } all[DEVICE_STREAMS], *s;
+    s = &all[in_use];
+    if (bytes > s->room) {  // the old one stays: a graph may know it
+        s->room = bytes > 2 * s->room ? bytes : 2 * s->room;
+        s->memory = device_alloc(s->room, "scratch memory");
     }
-    return scratch;
+    return s->memory;
 }
 
 void device_copy(void *to, const void *from, size_t bytes)
@@ -79,7 +99,7 @@ void device_upload(void *to, const void *from, size_t bytes)
 void device_download(void *to, const void *from, size_t bytes)
 {
     CUDA_CHECK(cudaMemcpyAsync(to, from, bytes, cudaMemcpyDeviceToHost, device_stream()));
-    CUDA_CHECK(cudaStreamSynchronize(device_stream()));
+    device_wait();
 }
 
 // Its first pass runs as usual, so that libraries and scratch memory are ready; the second
@@ -88,6 +108,8 @@ struct DeviceGraphs {
     int runs[DEVICE_GRAPHS + 1];
     cudaGraphExec_t graphs[DEVICE_GRAPHS + 1];
 };
+
+static int graphs_recorded, graphs_replayed;
 
 DeviceGraphs *device_graphs_new(void)
 {
@@ -126,6 +148,14 @@ void device_graph_end(DeviceGraphs *g, int key)
         CUDA_CHECK(cudaStreamEndCapture(device_stream(), &graph));
         CUDA_CHECK(cudaGraphInstantiate(&g->graphs[key], graph, 0));
         CUDA_CHECK(cudaGraphDestroy(graph));
+        graphs_recorded++;
     }
+    graphs_replayed++;
     CUDA_CHECK(cudaGraphLaunch(g->graphs[key], device_stream()));
+}
+
+void device_graphs_count(int *recorded, int *replayed)
+{
+    *recorded = graphs_recorded;
+    *replayed = graphs_replayed;
 }

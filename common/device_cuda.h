@@ -1,5 +1,4 @@
-// What CUDA sources share: the stream that all work of the program is in, and checked
-// calls.
+// What CUDA sources share: the stream that work is put into, and checked calls.
 #ifndef DEVICE_CUDA_H
 #define DEVICE_CUDA_H
 
@@ -10,11 +9,12 @@
 extern "C" {
 #endif
 
-// Made by the first call.
+// The one in use, and its number (device_stream_use).  Made by the first call.
 cudaStream_t device_stream(void);
+int device_stream_number(void);
 
-// Memory for what one operation hands to its next kernel; what an earlier call returned
-// may go.  In a graph's loop it does not grow any more.
+// Memory for what one operation hands to its next kernel, in the stream in use; what an
+// earlier call returned may go.  In a graph's loop it does not grow any more.
 void *device_scratch(size_t bytes);
 
 // Dies, naming the call and its place, if it fails.

@@ -9,7 +9,7 @@
 //     round      x in the weights' type: a thread an element          a read of x
 //
 // Kernels 1 and 2 sum each output in one order whatever the number of rows.  cuBLAS does
-// not: --kernel matmul=warp (or naive) keeps it out.
+// not: --invariant (or --kernel matmul=warp, or naive) keeps it out.
 #include "device_cuda.h"
 extern "C" {
 #include "error.h"
@@ -26,6 +26,13 @@ extern "C" {
 enum { WARPS = 4, ROWS = 8, CUBLAS_ROWS = 64 };
 
 const char *const matmul_kernels[] = { "auto", "warp", "naive", NULL };
+
+static bool invariant;
+
+void matmul_set_invariant(bool on)
+{
+    invariant = on;
+}
 
 size_t matrix_bytes(DType dtype, int in, int out)
 {
@@ -155,28 +162,30 @@ template <typename W> static __global__ void round_kernel(W *to, const float *x,
         store(&to[i], x[i]);
 }
 
-static struct {
-    cublasHandle_t handle;
-    void *rounded;  // x in the weights' type
-    size_t bytes;
-} blas;
-
 static const void *rounded(const float *x, DType dtype, size_t n)
 {
     if (dtype == F32)
         return x;
-    if (blas.bytes < n * 2) {
-        device_free(blas.rounded);
-        blas.bytes = n * 2;
-        blas.rounded = device_alloc(blas.bytes, "rounded activations");
-    }
+    void *to = device_scratch(n * 2);
     int blocks = (int)((n + 255) / 256);
     if (dtype == F16)
-        round_kernel<__half><<<blocks, 256, 0, device_stream()>>>((__half *)blas.rounded, x, n);
+        round_kernel<__half><<<blocks, 256, 0, device_stream()>>>((__half *)to, x, n);
     else
-        round_kernel<__nv_bfloat16><<<blocks, 256, 0, device_stream()>>>((__nv_bfloat16 *)blas.rounded, x, n);
+        round_kernel<__nv_bfloat16>
+            <<<blocks, 256, 0, device_stream()>>>((__nv_bfloat16 *)to, x, n);
     CUDA_LAUNCHED();
-    return blas.rounded;
+    return to;
+}
+
+// One for each stream: it has memory of its own.
+static cublasHandle_t blas(void)
+{
+    static cublasHandle_t handles[DEVICE_STREAMS];
+    cublasHandle_t *handle = &handles[device_stream_number()];
+    if (!*handle && cublasCreate(handle) != CUBLAS_STATUS_SUCCESS)
+        die("cuBLAS does not start");
+    cublasSetStream(*handle, device_stream());
+    return *handle;
 }
 
 // Its matrices lie by columns: our y [T, out] is its [out, T].
@@ -188,14 +197,11 @@ static void by_cublas(float *y, const float *x, const Matrix *m, const float *bi
     cudaDataType type = m->dtype == F32   ? CUDA_R_32F
                           : m->dtype == F16 ? CUDA_R_16F
                                             : CUDA_R_16BF;
-    if (!blas.handle && cublasCreate(&blas.handle) != CUBLAS_STATUS_SUCCESS)
-        die("cuBLAS does not start");
-    cublasSetStream(blas.handle, device_stream());
     begin_kernel<<<(int)((n + 255) / 256), 256, 0, device_stream()>>>(y, bias, m->out, n,
                                                                       add);
     CUDA_LAUNCHED();
     const void *from = rounded(x, m->dtype, (size_t)T * m->in);
-    if (cublasGemmEx(blas.handle, CUBLAS_OP_T, CUBLAS_OP_N, m->out, T, m->in, &one,
+    if (cublasGemmEx(blas(), CUBLAS_OP_T, CUBLAS_OP_N, m->out, T, m->in, &one,
                      m->panels, type, matrix_stride(m->in), from, type, m->in, &one, y,
                      CUDA_R_32F, m->out, CUBLAS_COMPUTE_32F,
                      CUBLAS_GEMM_DEFAULT) != CUBLAS_STATUS_SUCCESS)
@@ -210,7 +216,7 @@ static void multiply(float *y, const float *x, const Matrix *m, const float *bia
     if (!trace_op(m->name, bytes, 2.0 * T * m->in * m->out) || T == 0)
         return;
     int kernel = kernel_choice("matmul", matmul_kernels);
-    if (kernel == 0 && T > CUBLAS_ROWS)
+    if (kernel == 0 && T > CUBLAS_ROWS && !invariant)
         by_cublas(y, x, m, bias, T, add);
     else if (m->dtype == F32)
         launch<float>(y, x, m, bias, T, add, kernel == 2);

@@ -14,6 +14,7 @@
 #define MATMUL_H
 
 #include "dtype.h"
+#include <stdbool.h>
 
 typedef struct {
     const char *name;  // as in the file; names the operation in traces
@@ -29,6 +30,10 @@ typedef enum {
 
 // For --kernel matmul=NAME, best first.
 extern const char *const matmul_kernels[];
+
+// On CUDA the promise above holds for up to 64 rows: more go to cuBLAS, which is faster
+// and sums as it likes.  true: none do (--invariant).
+void matmul_set_invariant(bool on);
 
 // The size of `panels`.
 size_t matrix_bytes(DType dtype, int in, int out);

@@ -54,6 +54,8 @@ void options_kernels(Args *a, Options *o)
     args_list(a, "kernel=OP=NAME", 0, &o->kernel,
               "choose how an operation is computed; may be given several times");
     args_flag(a, "list-kernels", 0, &o->list_kernels, "what --kernel can choose");
+    args_flag(a, "invariant", 0, &o->invariant,
+              "CUDA: no cuBLAS, so that long prompts give the same bits in any chunks");
     args_text(a, "profile=FILE", 0, &o->profile, NULL,
               "write a Chrome trace of all operations");
     args_flag(a, "dry-run", 0, &o->dry_run,
@@ -63,6 +65,29 @@ void options_kernels(Args *a, Options *o)
 void options_seed(Args *a, Options *o)
 {
     args_seed(a, "seed=N", 0, &o->seed, "the same seed gives the same text");
+}
+
+void options_graph(Args *a, Options *o)
+{
+    static const char *const states[] = { "off", "on", NULL };
+    args_choice(a, "graph=on|off", 0, &o->graph, 1, states,
+                "CUDA: record passes of few rows, and replay them as a whole");
+}
+
+DeviceGraphs *options_graphs(const Options *o)
+{
+    bool looked_at = o->profile || o->dump || o->dry_run;
+    return o->graph && !looked_at ? device_graphs_new() : NULL;
+}
+
+static void tell_graphs(void)
+{
+    int recorded, replayed;
+    device_graphs_count(&recorded, &replayed);
+    if (strcmp(device_name(), "cpu") == 0)
+        note("graphs: none on the CPU");
+    else
+        note("graphs: %d recorded, replayed %d times", recorded, replayed);
 }
 
 void options_start(Options *o)
@@ -99,6 +124,8 @@ void options_start(Options *o)
 void options_end(Options *o)
 {
     trace_end();
+    if (o->verbose && o->graph)
+        tell_graphs();
     free(o->found);
     if (fflush(stdout) != 0 || ferror(stdout))
         die("cannot write to stdout: %s", strerror(errno));
@@ -217,6 +244,7 @@ void kernels_start(const Options *o, const KernelTable *tables)
         exit(0);
     }
     kernel_options = o->kernel;
+    matmul_set_invariant(o->invariant);
     for (int k = 0; k < o->kernel.n; k++) {
         bool known = has_kernel(&ours, o->kernel.items[k]);
         for (const KernelTable *t = tables; t->op; t++)

@@ -4,6 +4,7 @@
 #define OPTIONS_H
 
 #include "args.h"
+#include "device.h"
 #include "dtype.h"
 #include <stddef.h>
 
@@ -22,9 +23,11 @@ typedef struct {
     // options_kernels: 04 on
     ArgList kernel;
     const char *profile;
-    bool list_kernels, dry_run;
+    bool list_kernels, dry_run, invariant;
     // options_seed: 07 on
     uint64_t seed;
+    // options_graph: 08 on
+    int graph;
 } Options;
 
 typedef struct {
@@ -35,15 +38,20 @@ typedef struct {
 void options_shared(Args *a, Options *o);   // -m --json -q -v
 void options_prompt(Args *a, Options *o);   // PROMPT, -f
 void options_compute(Args *a, Options *o);  // -d -t --ids --dump
-void options_kernels(Args *a, Options *o);  // --kernel --list-kernels --profile --dry-run
-void options_seed(Args *a, Options *o);     // --seed
+// --kernel --list-kernels --invariant --profile --dry-run
+void options_kernels(Args *a, Options *o);
+void options_seed(Args *a, Options *o);   // --seed
+void options_graph(Args *a, Options *o);  // --graph
 
 // After args_parse: finds the default model whatever the working directory (dies if there
 // is none), sets the number of threads, and opens the files of --dump and --profile.
 void options_start(Options *o);
-// At the end of main: writes what --dump and --profile asked for; dies if stdout could
-// not be written.
+// At the end of main: writes what --dump and --profile asked for, tells what was recorded
+// (--graph, --verbose); dies if stdout could not be written.
 void options_end(Options *o);
+// For the passes of a state; NULL if none is to be recorded: by --graph off, or since
+// --profile, --dump or --dry-run look at each operation.
+DeviceGraphs *options_graphs(const Options *o);
 // Does the command line or stdin give a prompt, or ids?  If not, the program shows its
 // idea on a built-in one.
 bool prompt_given(const Options *o);
@@ -66,7 +74,7 @@ typedef struct {
 } KernelTable;
 
 // Checks --kernel against the tables (op NULL at the end) and matmul's; --list-kernels
-// prints them and exits.
+// prints them and exits.  Tells matmul of --invariant.
 void kernels_start(const Options *o, const KernelTable *tables);
 
 #endif

@@ -115,7 +115,9 @@ void generate_logits(const Model *m, State *s, Sequence *q)
     q->computed += q->n - i;
     while (i < q->n) {
         i = place(s, q, i);
-        int key = s->T == 1 && s->cache->options.kind != CACHE_DYNAMIC;
+        // Decoding is recorded.  A growing cache moves its data, and recordings know
+        // where that is.
+        int key = s->T == 1 && s->W == 1 && s->cache->options.kind != CACHE_DYNAMIC;
         if (device_graph_begin(s->graphs, key))
             model_forward(m, s);
         device_graph_end(s->graphs, key);

@@ -27,6 +27,7 @@ int main(int argc, char **argv)
     options_compute(&a, &o);
     options_kernels(&a, &o);
     options_seed(&a, &o);
+    options_graph(&a, &o);
     show_options(&a, &so);
     args_examples(&a, examples);
     args_parse(&a, argc, argv);

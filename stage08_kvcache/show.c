@@ -170,18 +170,18 @@ static Sequence timed(const Model *m, State *s, const Input *in, const ShowOptio
 static void show_table(const Model *m, State *s, const Input *in, const ShowOptions *so)
 {
     static const int lengths[] = { 50, 100, 200 };
-    KVCache none, *cache = s->cache;
+    State without;
+    KVCache none;
     KVOptions o = so->kv;
     o.kind = CACHE_NONE;
     o.overflow = CROP;
     kvcache_init(&none, &o, &in->config, s->max_rows, in->n + lengths[2]);
+    state_init(&without, &in->config, &none, s->max_rows, 1);
     printf("\n%sThe same without a cache%s\n\n%8s %20s %20s %10s  %s\n", ink(BOLD),
            ink(PLAIN), "tokens", "without: s (rows)", "with: s (rows)", "speed-up",
            "same text");
     for (int i = 0; i < 3; i++) {
-        s->cache = &none;
-        Sequence a = timed(m, s, in, so, lengths[i]);
-        s->cache = cache;
+        Sequence a = timed(m, &without, in, so, lengths[i]);
         Sequence b = timed(m, s, in, so, lengths[i]);
         double slow = a.t_last - a.t_start, fast = b.t_last - b.t_start;
         bool same = memcmp(a.ids, b.ids, (size_t)a.n * sizeof *a.ids) == 0;
@@ -191,6 +191,7 @@ static void show_table(const Model *m, State *s, const Input *in, const ShowOpti
         sequence_free(&a);
         sequence_free(&b);
     }
+    state_free(&without);
     kvcache_free(&none);
 }
 
@@ -241,6 +242,7 @@ static void show_overflow(const Model *m, const Input *in, const ShowOptions *so
         o.overflow = (int)overflow;
         kvcache_init(&k, &o, &in->config, rows, T);
         state_init(&s, &in->config, &k, rows, 1);
+        s.graphs = options_graphs(in->options);
         sequence_init(&q, &so->generate, ids, n, NULL, &in->config, 0);
         measure(m, &s, &q, ids, end);
         sequence_free(&q);
@@ -282,6 +284,7 @@ static void show_model(const Model *m, Input *in, const ShowOptions *so)
     int rows = longest < in->config.T ? longest : in->config.T;
     kvcache_init(&k, &so->kv, &in->config, so->chunk < rows ? so->chunk : rows, longest);
     state_init(&s, &in->config, &k, so->chunk < rows ? so->chunk : rows, 1);
+    s.graphs = options_graphs(o);
     if (so->interactive)
         chat(in, &so->generate, write_on, &(Machine){ m, &s });
     else if (so->bench.on)

@@ -15,7 +15,7 @@
 typedef struct {
     Config config;
     KVCache *cache;        // where rows leave their keys and values; the caller's
-    DeviceGraphs *graphs;  // recorded passes; NULL: none.  The caller's
+    DeviceGraphs *graphs;  // recorded passes; NULL: none.  Put here, then the state's
     int max_rows;          // R: room for so many rows
     int max_wanted;        // room for the logits of so many
     int T;                 // rows in this pass

@@ -54,6 +54,8 @@ static __device__ Head head_of(const KVView *v, int layer, const float *qkv, flo
 static __global__ void append_kernel(KVView v, int layer, const float *qkv, int C)
 {
     int h = blockIdx.x, t = blockIdx.y, which = blockIdx.z, i = threadIdx.x;
+    if (v.slot[t] < 0)  // padding, from chapter 9 on
+        return;
     if (v.shift[t])
         for (int j = 0; j + 1 < v.keys[t]; j++) {
             void *to = kvcache_at(&v, layer, which, h, kvcache_slot(&v, t, j));

@@ -2,6 +2,7 @@
 #include "generate.h"
 #include "device.h"
 #include "memory.h"
+#include "pass.h"
 #include "scheduler.h"
 #include "timer.h"
 #include <stdio.h>
@@ -101,12 +102,7 @@ const char *sequence_finish(const Sequence *q)
 static void step(const Model *m, State *s, Scheduler *sc)
 {
     device_upload(sc->who, sc->wanted, (size_t)s->W * sizeof *sc->who);
-    // Decoding: all rows are wanted.  A growing cache moves its data, and graphs know
-    // where that is.
-    int key = s->T == s->W && s->cache->options.kind != CACHE_DYNAMIC ? s->T : 0;
-    if (device_graph_begin(s->graphs, key))
-        model_forward(m, s);
-    device_graph_end(s->graphs, key);
+    pass_forward(m, s);
     sampling_next(sc->samplers, sc->options.batch, sc->who, s->logits, s->index, s->next,
                   s->W);
     device_download(sc->next, s->next, (size_t)s->W * sizeof *sc->next);

@@ -53,7 +53,7 @@ typedef struct {
     int L, NH, HS;
     int slots;   // of the window: n_ctx; after the last one a ring goes on at `sinks`
     int sinks;   // slots that the ring leaves alone
-    int *slot;   // [R] device: where row t's own key and value go
+    int *slot;   // [R] device: where row t's own key and value go; -1: nowhere
     int *keys;   // [R] device: how many keys row t sees
     int *first;  // [R] device: how far its oldest key has moved round the ring
     int *shift;  // [R] device: 1: the keys before it move down one slot first

@@ -296,6 +296,7 @@ void show(Input *in, const ShowOptions *given)
     model_load(&m, &in->weights, &in->config, in->dtype);
     kvcache_init(&k, &so.kv, &in->config, rows, lanes, longest);
     state_init(&s, &in->config, &k, rows, so.scheduler.batch);
+    s.graphs = options_graphs(in->options);
     if (so.interactive)
         chat(in, &so.generate, write_on, &(Machine){ &m, &s, &so.scheduler });
     else if (so.beam.beams)

@@ -22,6 +22,8 @@ static void append(const State *s, int layer, int t, int which, int h)
     const KVView *v = &s->cache->view;
     int C = s->config.C;
     const float *from = s->qkv + (size_t)t * 3 * C + (which + 1) * C + h * v->HS;
+    if (v->slot[t] < 0)  // padding, from chapter 9 on
+        return;
     if (v->shift[t])
         for (int j = 0; j + 1 < v->keys[t]; j++)
             memcpy(kvcache_at(v, layer, which, h, kvcache_slot(v, t, j)),

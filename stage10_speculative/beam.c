@@ -3,6 +3,7 @@
 #include "device.h"
 #include "error.h"
 #include "memory.h"
+#include "pass.h"
 #include "tables.h"
 #include "vec.h"
 #include <math.h>
@@ -157,8 +158,8 @@ static void pass(const Model *m, State *s, const Search *b, int n)
                       kvcache_place(s->cache, s->T, b->lanes[i]));
         state_want_next(s, at);
     }
-    state_upload(s);
-    model_forward(m, s);
+    pass_upload(s);
+    pass_forward(m, s);
 }
 
 // The prompt, in lane 0, in as many passes as it takes.
@@ -171,8 +172,8 @@ static void prefill(const Model *m, State *s, const int *ids, int n)
             state_row(s, ids[i++], kvcache_place(s->cache, s->T, 0));
         if (i == n)
             state_want_next(s, n);
-        state_upload(s);
-        model_forward(m, s);
+        pass_upload(s);
+        pass_forward(m, s);
     }
 }
 

@@ -5,6 +5,7 @@
 #include "error.h"
 #include "file.h"
 #include "memory.h"
+#include "pass.h"
 #include "random.h"
 #include <stdlib.h>
 #include <string.h>
@@ -23,11 +24,9 @@ void draft_options(Args *a, DraftOptions *o)
                 "which proposals stay; all three are lossless");
 }
 
-static void open_model(Draft *d, const Model *target, DType dtype, int batch, int rows,
-                       int longest)
+static void open_model(Draft *d, const Model *target, DType dtype)
 {
     Config config;
-    KVOptions kv = { .kind = CACHE_STATIC, .overflow = HALF, .dtype = F32 };
     if (!file_exists(d->options.who))
         die("--draft %s: there is no such model; give its directory, ngram, layers:N or "
             "none",
@@ -39,11 +38,9 @@ static void open_model(Draft *d, const Model *target, DType dtype, int batch, in
             "same",
             d->options.who, config.V, target->config.V);
     model_load(&d->model, &d->weights, &config, dtype);
-    kvcache_init(&d->cache, &kv, &config, rows, batch, longest);
-    state_init(&d->state, &config, &d->cache, rows, batch);
 }
 
-static void open_layers(Draft *d, const Model *target, State *s, int batch, int rows)
+static void open_layers(Draft *d, const Model *target, const State *s)
 {
     char *end;
     long layers = strtol(d->options.who + strlen("layers:"), &end, 10);
@@ -56,15 +53,18 @@ static void open_layers(Draft *d, const Model *target, State *s, int batch, int 
             d->options.who);
     d->model = *target;
     d->model.config.L = (int)layers;
-    state_init(&d->state, &target->config, s->cache, rows, batch);
 }
 
-void draft_open(Draft *d, const DraftOptions *o, const Model *target, State *s,
-                DType dtype, const SchedulerOptions *so, int longest)
+// What its texts need.  After a round that kept all proposals two rows are missing of
+// a text.
+static void open_texts(Draft *d, State *s, const SchedulerOptions *so, int longest)
 {
-    size_t B = (size_t)so->batch, V = (size_t)target->config.V;
+    const DraftOptions *o = &d->options;
+    size_t B = (size_t)so->batch, V = (size_t)s->config.V;
     size_t rows_judged = o->accept == REJECTION ? B * ((size_t)o->gamma + 1) : 1;
-    int rows = so->batch * 2 + so->chunk;
+    int rows = so->batch * 2 + so->chunk, wanted = so->batch * 2;
+    KVOptions kv = { .kind = CACHE_STATIC, .overflow = HALF, .dtype = F32 };
+    KVCache *cache = d->kind == DRAFT_MODEL ? &d->cache : s->cache;
     MemoryPart parts[] = {
         { &d->texts, B, sizeof *d->texts },
         { &d->limits, B, sizeof *d->limits },
@@ -72,28 +72,51 @@ void draft_open(Draft *d, const DraftOptions *o, const Model *target, State *s,
         { &d->next, B, sizeof *d->next },
         { NULL, 0, 0 },
     };
-    *d = (Draft){ .options = *o, .kind = DRAFT_MODEL };
     d->block = memory_block(parts, "the draft");
     d->who = device_alloc(B * sizeof *d->who, "the draft");
     d->probs =
         device_alloc(rows_judged * V * sizeof *d->probs, "a draft's probabilities");
     d->target = device_alloc(rows_judged * V * sizeof *d->target, "probabilities");
+    if (d->kind == DRAFT_NGRAM)
+        return;
+    if (d->kind == DRAFT_MODEL)
+        kvcache_init(cache, &kv, &d->model.config, rows, so->batch, longest);
+    else
+        rows = s->max_rows;
+    state_init(&d->state, &d->model.config, cache, rows, wanted);
+    d->state.graphs = s->graphs ? device_graphs_new() : NULL;
+}
+
+void draft_open(Draft *d, const DraftOptions *o, const Model *target, State *s,
+                DType dtype, const SchedulerOptions *so, int longest)
+{
+    *d = (Draft){ .options = *o, .kind = DRAFT_MODEL };
     if (strcmp(o->who, "ngram") == 0)
         d->kind = DRAFT_NGRAM;
     else if (strncmp(o->who, "layers:", strlen("layers:")) == 0)
         d->kind = DRAFT_LAYERS;
     if (d->kind == DRAFT_MODEL)
-        open_model(d, target, dtype, so->batch, rows, longest);
+        open_model(d, target, dtype);
     else if (d->kind == DRAFT_LAYERS)
-        open_layers(d, target, s, so->batch, s->max_rows);
+        open_layers(d, target, s);
+    open_texts(d, s, so, longest);
+}
+
+void draft_twin(Draft *twin, const Draft *d, State *s, const SchedulerOptions *so,
+                int longest)
+{
+    *twin = *d;
+    twin->is_twin = true;
+    open_texts(twin, s, so, longest);
 }
 
 void draft_close(Draft *d)
 {
     if (d->kind != DRAFT_NGRAM)
         state_free(&d->state);
-    if (d->kind == DRAFT_MODEL) {
+    if (d->kind == DRAFT_MODEL)
         kvcache_free(&d->cache);
+    if (d->kind == DRAFT_MODEL && !d->is_twin) {
         model_free(&d->model);
         weights_close(&d->weights);
     }
@@ -215,8 +238,8 @@ static void propose_next(Draft *d, Scheduler *sc, int step)
         }
         if (d->state.T == 0)
             return;
-        state_upload(&d->state);
-        model_forward(&d->model, &d->state);
+        pass_upload(&d->state);
+        pass_forward(&d->model, &d->state);
         draw(d, sc);
     }
 }

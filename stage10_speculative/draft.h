@@ -43,6 +43,7 @@ typedef struct {
 typedef struct Draft {
     DraftKind kind;
     DraftOptions options;
+    bool is_twin;     // the model is another draft's
     Weights weights;  // DRAFT_MODEL
     Model model;      // DRAFT_MODEL: its own; DRAFT_LAYERS: the target's first blocks
     State state;      // its activations
@@ -63,6 +64,10 @@ void draft_options(Args *a, DraftOptions *o);
 void draft_open(Draft *d, const DraftOptions *o, const Model *target, State *s,
                 DType dtype, const SchedulerOptions *so, int longest);
 void draft_close(Draft *d);
+// Another draft with the same model, for other texts: those of the state `s`.  Close it
+// first.
+void draft_twin(Draft *twin, const Draft *d, State *s, const SchedulerOptions *so,
+                int longest);
 // Before new texts.
 void draft_start(Draft *d);
 // Adds up to gamma proposals to each text of which the cache of `s` lacks the last token

@@ -3,6 +3,7 @@
 #include "device.h"
 #include "draft.h"
 #include "memory.h"
+#include "pass.h"
 #include "scheduler.h"
 #include "timer.h"
 #include <stdio.h>
@@ -104,32 +105,7 @@ const char *sequence_finish(const Sequence *q)
     return names[q->finish];
 }
 
-// A round: proposals, one pass that verifies all of them, and what is kept.  false: all
-// texts have ended.
-static bool step(const Model *m, State *s, Scheduler *sc, Draft *d)
-{
-    double t[4] = { timer_now() };
-    draft_propose(d, sc, s);
-    t[1] = timer_now();
-    if (!scheduler_plan(sc, s))
-        return false;
-    device_upload(sc->who, sc->wanted, (size_t)s->W * sizeof *sc->who);
-    // Decoding: all rows are wanted.  A growing cache moves its data, and graphs know
-    // where that is.
-    int key = s->T == s->W && s->cache->options.kind != CACHE_DYNAMIC ? s->T : 0;
-    if (device_graph_begin(s->graphs, key))
-        model_forward(m, s);
-    device_graph_end(s->graphs, key);
-    t[2] = timer_now();
-    draft_judge(d, sc, s);
-    t[3] = timer_now();
-    scheduler_take(sc, s, sc->kept, sc->next);
-    for (int i = 0; i < 3; i++)
-        sc->seconds[i] += t[i + 1] - t[i];
-    return true;
-}
-
-void generate(const Model *m, State *s, Scheduler *sc, Draft *d)
+void generate_start(Scheduler *sc, Draft *d)
 {
     double start = timer_now();
     for (int i = 0; i < sc->n; i++) {
@@ -137,6 +113,36 @@ void generate(const Model *m, State *s, Scheduler *sc, Draft *d)
         q->t_start = q->t_first = q->t_last = start;
     }
     draft_start(d);
-    while (step(m, s, sc, d))
-        ;
+}
+
+bool generate_guess(const Model *m, State *s, Scheduler *sc, Draft *d)
+{
+    double start = timer_now(), guessed;
+    draft_propose(d, sc, s);
+    guessed = timer_now();
+    if (!scheduler_plan(sc, s))
+        return false;
+    device_upload(sc->who, sc->wanted, (size_t)s->W * sizeof *sc->who);
+    pass_forward(m, s);
+    sc->seconds[0] += guessed - start;
+    sc->seconds[1] += timer_now() - guessed;
+    return true;
+}
+
+void generate_keep(State *s, Scheduler *sc, const Draft *d)
+{
+    double start = timer_now(), verified;
+    device_wait();
+    verified = timer_now();
+    draft_judge(d, sc, s);
+    sc->seconds[1] += verified - start;
+    sc->seconds[2] += timer_now() - verified;
+    scheduler_take(sc, s, sc->kept, sc->next);
+}
+
+void generate(const Model *m, State *s, Scheduler *sc, Draft *d)
+{
+    generate_start(sc, d);
+    while (generate_guess(m, s, sc, d))
+        generate_keep(s, sc, d);
 }

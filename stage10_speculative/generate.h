@@ -78,5 +78,11 @@ const char *sequence_finish(const Sequence *q);
 struct Scheduler;
 struct Draft;
 void generate(const Model *m, State *s, struct Scheduler *sc, struct Draft *d);
+// Its parts, for who has something to do while a pass is under way (overlap.h): the clock
+// starts; proposals, and the pass that verifies them begins (false: all texts have
+// ended); its end, and what is kept.
+void generate_start(struct Scheduler *sc, struct Draft *d);
+bool generate_guess(const Model *m, State *s, struct Scheduler *sc, struct Draft *d);
+void generate_keep(State *s, struct Scheduler *sc, const struct Draft *d);
 
 #endif

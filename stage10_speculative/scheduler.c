@@ -2,6 +2,7 @@
 #include "scheduler.h"
 #include "device.h"
 #include "memory.h"
+#include "pass.h"
 #include "tables.h"
 #include <stdlib.h>
 #include <string.h>
@@ -261,7 +262,7 @@ bool scheduler_plan(Scheduler *sc, State *s)
     }
     if (padded)
         pad_all(sc, s);
-    state_upload(s);
+    pass_upload(s);
     if (s->T > 0)
         count(sc);
     return s->T > 0;

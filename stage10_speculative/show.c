@@ -8,6 +8,7 @@
 #include "measure.h"
 #include "memory.h"
 #include "nbest.h"
+#include "overlap.h"
 #include "picture.h"
 #include "rounds.h"
 #include "terminal.h"
@@ -25,6 +26,7 @@ void show_options(Args *a, ShowOptions *so)
     kvcache_options(a, &so->kv);
     scheduler_options(a, &so->scheduler);
     draft_options(a, &so->draft);
+    overlap_options(a, &so->overlap);
     beam_options(a, &so->beam);
     args_group(a, "Stage 10");
     args_text(a, "prompts=FILE", 0, &so->prompts, NULL,
@@ -155,11 +157,15 @@ static void write_texts(const Model *m, State *s, const Input *in, const ShowOpt
         t->list->to = t->list;
     }
     scheduler_init(&sc, &so->scheduler, t->list, t->n, &in->config);
-    if (!alone && plain) {
+    bool halves = so->overlap, pictured = !alone && plain && !halves;
+    if (pictured) {
         sc.watch = picture_add;
         sc.to = &picture;
     }
-    generate(m, s, &sc, d);
+    if (halves)
+        overlap_generate(m, s, &sc, d);
+    else
+        generate(m, s, &sc, d);
     compare = compare && measure_rate(t->list) > 0;
     if (o->json)
         print_texts(in, so, t, s->cache,
@@ -168,12 +174,14 @@ static void write_texts(const Model *m, State *s, const Input *in, const ShowOpt
         print_texts(in, so, t, s->cache, NAN);
     else if (o->quiet)
         printf("\n");
-    if (!alone && plain)
+    if (pictured)
         picture_print(&picture);
     if (plain)
         print_summary(in, t, &sc, s->cache);
     if (plain && d)
         rounds_print(t->list, t->n, d, &sc);
+    if (plain && halves)
+        overlap_print(m, s, &sc, d, t, in);
     if (compare && plain)
         measure_plain(m, s, in, so, t->list);
     picture_free(&picture);
@@ -308,10 +316,13 @@ void show(Input *in, const ShowOptions *given)
     int lanes = lanes_for(in, &so, &t, &so.kv);
     int longest = so.interactive ? in->config.T : t.longest;
     so.scheduler.batch = so.beam.beams ? so.beam.beams : so.interactive ? 1 : lanes;
+    if (so.overlap && (!who || so.scheduler.batch < 2))
+        die("--overlap needs a draft and two texts at once; try --samples 4");
     int rows = scheduler_max_rows(&so.scheduler);
     model_load(&m, &in->weights, &in->config, in->dtype);
     kvcache_init(&k, &so.kv, &in->config, rows, lanes, longest);
     state_init(&s, &in->config, &k, rows, scheduler_max_wanted(&so.scheduler));
+    s.graphs = options_graphs(in->options);
     show_model(&m, &s, in, &so, &t);
     state_free(&s);
     kvcache_free(&k);

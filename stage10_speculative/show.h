@@ -13,6 +13,7 @@ typedef struct {
     bool interactive;
     SchedulerOptions scheduler;
     DraftOptions draft;
+    bool overlap;  // by two half-batches
     BeamOptions beam;
     KVOptions kv;
     GenerateOptions generate;

@@ -44,6 +44,7 @@ void state_init(State *s, const Config *config, KVCache *cache, int max_rows,
 
 void state_free(State *s)
 {
+    device_graphs_free(s->graphs);
     free(s->host);
     device_free(s->device);
 }

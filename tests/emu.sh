@@ -45,7 +45,13 @@ for stage in 07 08 09 10; do
     done
     kernels=
 done
+long=$(printf "1,2,3,4,5,6,7,8,9,10,%.0s" 1 2 3 4 5 6 7) # more than 64 rows
+same 07 -m $small/tiny -n 3 --ids "${long}0" --invariant
 for stage in 08 09 10; do
+    kernels="--graph off" # recorded passes: all the others
+    same $stage -m $small/heads12 -n 12 --ids 1,2,3
+    kernels=
+    same $stage -m $small/tiny -n 5 --ids 1,2,3,4 --prefill-chunk 1
     for overflow in crop half ring shift sinks; do
         same $stage -m $small/chunk33 -n 45 --ids 1,2,3 --overflow $overflow --kv-dtype bf16
     done
@@ -57,6 +63,7 @@ done
 for draft in ngram layers:1 $small/heads12; do
     for accept in coupled rejection; do
         same 10 -m $small/heads12 -n 20 --ids 1,2,3 --draft "$draft" --accept $accept
+        same 10 -m $small/heads12 -n 8 --ids 1,2,3 --draft "$draft" --accept $accept --samples 3 --overlap
     done
 done
 for stage in 03 04 05 06; do # numbers: as the page shows them, with few digits

@@ -41,6 +41,7 @@ OWNERS = {                # options that only some stages have, as the command l
     "--layer=0": "04 05", "--head=0": "04", "--svg=x.svg": "04", "--top=3": "06",
     "--perplexity=x": "06", "--stride=4": "06", "--kernel=attention=naive": "04 05 06 07",
     "--list-kernels": "04 05 06 07", "--profile=x": "04 05 06 07", "--dry-run": "04 05 06 07",
+    "--invariant": "04 05 06 07",
     "--seed=1": "07", "--tokens=3": "07", "-n3": "07", "--temperature=1": "07",
     "--top-k=2": "07", "--top-p=0.5": "07", "--min-p=0.1": "07", "--samples=2": "07",
     "--presence-penalty=1": "07", "--frequency-penalty=1": "07", "--repetition-penalty=2": "07",
@@ -48,7 +49,7 @@ OWNERS = {                # options that only some stages have, as the command l
     "--interactive": "07", "--cache=static": "", "--kv-dtype=f32": "", "--graph=off": "",
     "--schedule=static": "", "--prefill-chunk=8": "", "--tree=2x2": "",
     "--overflow=crop": "", "--prompts=x": "", "--batch=2": "", "--beams=2": "",
-    "--draft=none": "", "--gamma=2": "", "--accept=greedy": "",
+    "--draft=none": "", "--gamma=2": "", "--accept=greedy": "", "--overlap": "",
     "--bench": "06 07", "--runs=2": "06 07", "--csv": "06 07",
 }
 

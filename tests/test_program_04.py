@@ -36,7 +36,7 @@ class Stage04(Program, Shared, Kernels, unittest.TestCase):
     result = "rows sum to 1"
     keys = ("ids", "layer", "head", "attention")
     ids_key = "ids"
-    options = ("kernel", "list-kernels", "profile", "dry-run", "layer", "head", "svg")
+    options = ("kernel", "list-kernels", "invariant", "profile", "dry-run", "layer", "head", "svg")
 
     def check_weights(self, rows):
         for t, row in enumerate(rows):

@@ -27,7 +27,7 @@ class Stage05(Program, Shared, Kernels, unittest.TestCase):
     result = "x + MLP"
     keys = ("ids", "layer", "steps")
     ids_key = "ids"
-    options = ("kernel", "list-kernels", "profile", "dry-run", "layer")
+    options = ("kernel", "list-kernels", "invariant", "profile", "dry-run", "layer")
 
     def test_steps(self):
         for layer in range(6):

@@ -31,8 +31,8 @@ class Stage06(Program, Shared, Kernels, unittest.TestCase):
     result = "The next token"
     keys = ("ids", "top")
     ids_key = "ids"
-    options = ("kernel", "list-kernels", "profile", "dry-run", "top", "perplexity", "stride",
-               "bench", "runs", "csv")
+    options = ("kernel", "list-kernels", "invariant", "profile", "dry-run", "top", "perplexity",
+               "stride", "bench", "runs", "csv")
 
     def check_top(self, top):
         self.assertEqual(len({entry["id"] for entry in top}), len(top))

@@ -33,7 +33,7 @@ class Stage07(Program, Shared, Kernels, unittest.TestCase):
     result = "Once upon a time"
     keys = ("prompt_ids", "ids", "text", "finish", "ttft_ms", "prefill_tok_s", "decode_tok_s")
     ids_key = "prompt_ids"
-    options = ("kernel", "list-kernels", "profile", "dry-run", "seed", "tokens", "samples",
+    options = ("kernel", "list-kernels", "invariant", "profile", "dry-run", "seed", "tokens", "samples",
                "temperature", "top-k", "top-p", "min-p", "presence-penalty",
                "frequency-penalty", "repetition-penalty", "no-repeat-ngram", "sampler", "stop",
                "ignore-eos", "interactive", "bench", "runs", "csv")

@@ -34,7 +34,7 @@ class Stage08(Later, test_program_07.Stage07):
                "rows computed", "cache")
     keys = (*test_program_07.Stage07.keys, "kv_bytes", "kv_appended_tokens")
     options = (*test_program_07.Stage07.options, "cache", "overflow", "kv-dtype",
-               "prefill-chunk", "overflow-cost")
+               "graph", "prefill-chunk", "overflow-cost")
 
     # -- of stage 07's tests, what is different here
 
@@ -63,6 +63,16 @@ class Stage08(Later, test_program_07.Stage07):
     def test_a_full_disk(self):
         self.short = (*self.short, "The king")
         super().test_a_full_disk()
+
+    def test_graph(self):
+        """On the CPU nothing is recorded, which -v tells."""
+        args = ["-n", "6", "The king"]
+        want = self.same(*args)
+        for state in ("on", "off"):
+            self.assertEqual(self.same("--graph", state, *args), want)
+            done = self.run_it("-v", "--graph", state, *args)
+            self.assertEqual(b"graphs: none on the CPU" in done.stderr, state == "on")
+        self.fails("--graph", "--graph", "maybe", *args)
 
     # -- the same text
 

@@ -43,7 +43,7 @@ class Stage10(Later, test_program_07.Stage07):
             "accepted", "acceptance", "alpha", "gamma_history", "speedup")
     options = (*test_program_07.Stage07.options, "cache", "overflow", "kv-dtype", "pages", "batch",
                "schedule", "prefill-chunk", "draft", "gamma", "accept", "beams",
-               "length-penalty", "prompts")
+               "length-penalty", "prompts", "graph", "overlap")
 
     # -- of stage 07's tests, what is different here
 
@@ -101,6 +101,16 @@ class Stage10(Later, test_program_07.Stage07):
             for draft in DRAFTS:
                 more = ["--draft", draft, "--gamma", next(gammas), "-t", next(threads)]
                 self.assertEqual(self.now(*more, *args), want, (more, args))
+
+    def test_overlap(self):
+        """Two half-batches, the same texts."""
+        for n, batch, accept in ((2, 2, "coupled"), (5, 3, "rejection"), (4, 8, "coupled")):
+            args = ["-n", "9", "--samples", n, "--batch", batch, "--accept", accept, "The king"]
+            self.assertEqual(self.now("--overlap", *args), self.now(*args))
+        text = self.output("--overlap", *args)
+        self.assertRegex(text, r"saved: -?[\d.]+ ms; the same texts: yes\n")
+        for args in ([], ["--samples", "2", "--batch", "1"], ["--samples", "2", "--draft", "none"]):
+            self.fails("--overlap", "--overlap", *args, "The king")
 
     def test_any_gamma(self):
         for dtype in ("f32", "bf16"):

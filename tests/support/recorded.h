@@ -1,0 +1,52 @@
+// What the tests of recorded passes share.  On the CPU nothing is recorded, but from stage 09 on
+// passes are padded as if it were, and must give the same.
+#ifndef RECORDED_H
+#define RECORDED_H
+
+#include "cached.h"
+#include "device.h"
+
+static inline bool device_records(void)
+{
+    return strcmp(device_name(), "cpu") != 0;
+}
+
+// On the CPU nobody looks at what is there.
+static inline DeviceGraphs *any_graphs(void)
+{
+    static char nothing;
+    DeviceGraphs *g = device_graphs_new();
+    return g ? g : (DeviceGraphs *)&nothing;
+}
+
+typedef struct {
+    int recorded, replayed;
+} Counts;
+
+// Since `before`.
+static inline Counts counts_since(Counts before)
+{
+    Counts c;
+    device_graphs_count(&c.recorded, &c.replayed);
+    return (Counts){ c.recorded - before.recorded, c.replayed - before.replayed };
+}
+
+static inline void expect_same_text(const char *how, const Sequence *got,
+                                    const Sequence *want)
+{
+    int at = 0;
+    while (at < got->n && at < want->n && got->ids[at] == want->ids[at])
+        at++;
+    cr_expect(at == got->n && at == want->n && got->finish == want->finish,
+              "%s: %d tokens, should be %d, unlike from %d on", how, got->n, want->n, at);
+}
+
+// The first n floats of device memory; release with free().
+static inline float *floats_of(const float *x, size_t n)
+{
+    float *here = malloc(n * sizeof *here + 1);
+    device_download(here, x, n * sizeof *here);
+    return here;
+}
+
+#endif
