@@ -199,6 +199,13 @@ static void by_cublas(float *y, const float *x, const Matrix *m, const float *bi
         die("cuBLAS failed on %s, %d rows", m->name, T);
 }
 
+static bool invariant;
+
+void matmul_set_invariant(bool on)
+{
+    invariant = on;
+}
+
 static void multiply(float *y, const float *x, const Matrix *m, const float *bias, int T,
                      int add)
 {
@@ -207,7 +214,7 @@ static void multiply(float *y, const float *x, const Matrix *m, const float *bia
     if (!trace_op(m->name, bytes, 2.0 * T * m->in * m->out) || T == 0)
         return;
     int kernel = kernel_choice("matmul", matmul_kernels);
-    if (kernel == 0 && T > CUBLAS_ROWS)
+    if (kernel == 0 && !invariant && T > CUBLAS_ROWS)
         by_cublas(y, x, m, bias, T, add);
     else if (m->dtype == F32)
         launch<float>(y, x, m, bias, T, add, kernel == 2);
