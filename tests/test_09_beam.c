@@ -26,6 +26,7 @@ static const Way simply = { CACHE_PAGED, 256, 0, 2 };
 
 static void subject_open(Subject *u, const char *name)
 {
+    quick_kernels();
     reference_open(&u->r, name);
     u->m = (Model){ 0 };
     model_load(&u->m, &u->r.weights, &u->r.config, F32);
@@ -199,11 +200,11 @@ Test(beam, more_beams_than_texts)
 
 Test(beam, one_beam_is_greedy)
 {
-    for (int i = 0; reference_models[i]; i++) {
+    for (const char *const *name = quick_models(); *name; name++) {
         Subject u;
         Hypothesis best[1];
         int n;
-        subject_open(&u, reference_models[i]);
+        subject_open(&u, *name);
         int *want = reference_ints(&u.r, "greedy", &n);
         BeamOptions o = { 1, 1, n, -1 };
         cr_assert_eq(search(&u, o, u.r.ids, 5, simply, 1, best), 1);
@@ -261,8 +262,8 @@ static bool same_ids(const Hypothesis *a, const Hypothesis *b)
 // so that beams part on either side of a page's border.
 Test(beam, sums_are_those_of_the_texts)
 {
-    static const char *const names[] = { "heads12", "chunk33", "tales", "tiny" };
-    for (int i = 0; i < 4; i++) {
+    static const char *const names[] = { "heads12", "chunk33", "tiny", "tales" };
+    for (int i = 0; i < fewer(4, 3); i++) {
         Subject u;
         Hypothesis best[5];
         subject_open(&u, names[i]);

@@ -62,7 +62,7 @@ static double product(const float *x, const float *w, DType dtype, Shape s, int 
 
 static bool by_cublas(Shape s, const char *kernel)
 {
-    return strcmp(device_name(), "cpu") != 0 && strcmp(kernel, "auto") == 0 && s.T > 64;
+    return !on_cpu() && strcmp(kernel, "auto") == 0 && s.T > 64;
 }
 
 // cuBLAS gets x in the weights' type.

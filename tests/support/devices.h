@@ -26,6 +26,11 @@ static inline void *from_device(const void *device, size_t bytes)
     return p;
 }
 
+static inline bool on_cpu(void)
+{
+    return strcmp(device_name(), "cpu") == 0;
+}
+
 static inline bool emulated(void)
 {
     return strcmp(device_name(), "emu") == 0;
@@ -40,7 +45,7 @@ static inline int fewer(int n, int where_emulated)
 // Only on the CPU do several threads of the host compute.
 static inline int threads_to_try(int n)
 {
-    return strcmp(device_name(), "cpu") == 0 ? n : 1;
+    return on_cpu() ? n : 1;
 }
 
 // As --kernel OP=NAME does: one kernel of matmul, and one of another operation.
