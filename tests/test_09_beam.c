@@ -168,7 +168,7 @@ Test(beam, finds_the_best_of_all)
 {
     Subject u;
     subject_open(&u, "tiny");
-    for (int prompt = 0; prompt < 3; prompt++)
+    for (int prompt = 0; prompt < fewer(3, 1); prompt++)
         for (int eos = -1; eos < u.V; eos++)
             for (int penalty = 0; penalty <= 2; penalty++) {
                 BeamOptions o = { u.V, (float)penalty, 2, eos };
@@ -267,7 +267,7 @@ Test(beam, sums_are_those_of_the_texts)
         Subject u;
         Hypothesis best[5];
         subject_open(&u, names[i]);
-        for (int n = 1; n < u.r.T; n += n < 28 ? 9 : 1) {
+        for (int n = 1; n < u.r.T; n += n < 28 ? 9 : fewer(1, 5)) {
             BeamOptions o = { 5, 1, u.T - n < 20 ? u.T - n : 20, -1 };
             int found = search(&u, o, u.r.ids, n, simply, 1, best);
             cr_assert_eq(found, 5);
@@ -308,15 +308,15 @@ Test(beam, same_texts_any_way)
     static const int prompts[] = { 1, 20, 31, 32, 33 };
     Subject u;
     subject_open(&u, "tiny");
-    for (int i = 0; i < 5; i++) {
+    for (int i = 0; i < 5; i += fewer(1, 2)) {
         int n = prompts[i], max = (n + 30 + KV_CHUNK - 1) / KV_CHUNK;
-        for (int eos = -1; eos < 9; eos += 3) {
+        for (int eos = -1; eos < 9; eos += fewer(3, 5)) {
             BeamOptions o = { 4, 1, 30, eos };
             for (int extra = 0; extra < 8; extra += 3)
                 check_same(&u, o, n, (Way){ CACHE_PAGED, extra, 0, 2 }, 1);
-            for (int threads = 1; threads <= 4; threads++)
+            for (int threads = 1; threads <= threads_to_try(4); threads++)
                 check_same(&u, o, n, (Way){ CACHE_PAGED, 256, 0, threads }, 1);
-            for (int pages = 4; pages <= 9; pages++)
+            for (int pages = 4; pages <= 9; pages += fewer(1, 5))
                 check_same(&u, o, n, (Way){ CACHE_PAGED, 256, pages * max, 2 }, 1);
             check_same(&u, o, n, (Way){ CACHE_STATIC, 1, 0, 2 }, 1);
             check_same(&u, o, n, (Way){ CACHE_DYNAMIC, 1, 0, 2 }, 1);

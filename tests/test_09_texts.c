@@ -212,7 +212,7 @@ Test(texts, are_those_that_each_would_be_alone)
     cr_expect(seen.preempted > least, "preempted: %d", seen.preempted);
     cr_expect(seen.recalled > least / 10 && seen.shared > least / 3,
               "recalled: %d, shared: %d", seen.recalled, seen.shared);
-    cr_expect(seen.padded > least / 5 && seen.past > 2 * least,
+    cr_expect(seen.padded >= least / 5 && seen.past > 2 * least,
               "padded: %d, past n_ctx: %d", seen.padded, seen.past);
     cr_expect(seen.ended[LENGTH] > 2 * least && seen.ended[EOS] > least / 3 &&
                   seen.ended[STOP] > least / 3,
