@@ -2,6 +2,7 @@
 CUDA ?= $(patsubst %/bin/nvcc,%,$(shell command -v nvcc))
 CUDA_ARCH ?= $(if $(wildcard /dev/nvidia0),native,sm_80)
 OMP :=
+HOST_TESTS := tests/test_01_% tests/test_02_% # no device code
 ALL_CFLAGS += -I$(CUDA)/include -Wno-unknown-pragmas
 # -fmad=false: a fused multiply-add stands where it is written, as on the CPU.
 NVCCFLAGS = -std=c++17 -O3 -lineinfo -arch=$(CUDA_ARCH) -fmad=false -Werror all-warnings -Icommon

@@ -48,7 +48,7 @@ static int draw(const Sampler *sp, const float *from, int index)
 #else
     sampling_next(sp, there.logits, there.index, there.next);
 #endif
-    device_download(&next, there.next, sizeof next);
+    sampler_chosen(&next, there.next, 1);
     return next;
 }
 

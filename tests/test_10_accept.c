@@ -43,6 +43,18 @@ Test(residual, by_hand)
     device_free(nothing);
 }
 
+// Damaged weights.
+Test(residual, of_no_numbers_ends_the_program, .exit_code = 1)
+{
+    float logits[V] = { 0, 1, NAN };
+    Sampler sp;
+    SamplingParams p = { .temperature = 1, .top_p = 1, .repetition = 1 };
+    sampler_init(&sp, &p, V, 1, 0);
+    float *there = to_device(logits, sizeof logits), *probs = to_device(logits, V * 4);
+    sampling_probs(&sp, there, 0, probs);
+    accept_residual(probs, NULL, V, 0.5f);
+}
+
 // More tokens than a block has threads, so that each thread has a stretch of them.
 Test(residual, of_a_large_vocabulary)
 {
