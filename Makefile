@@ -83,7 +83,9 @@ demo: stage$(LAST) ## builds the last stage and lets it tell a tale
 # stage, the exceptions of tests/exceptions.txt apart
 # A busy neighbour must not cost a factor of 50.
 export OMP_WAIT_POLICY ?= passive
-TESTS := $(sort $(wildcard tests/test_[0-9][0-9]_*.c))
+export DEVICE
+JOBS ?= 1
+TESTS := $(filter-out $(HOST_TESTS),$(sort $(wildcard tests/test_[0-9][0-9]_*.c)))
 TEST_SUPPORT := $(wildcard tests/support/*.c)
 test_number = $(word 2,$(subst _, ,$(notdir $(1))))
 later = $(foreach n,$(NUMBERS),$(if $(shell [ $(n) -ge $(1) ] && echo y),$(n)))
@@ -109,7 +111,7 @@ COMMON_TESTS := $(patsubst tests/%.c,$(BUILD)/tests/%,$(wildcard tests/test_comm
 $(COMMON_TESTS): %: %.o $(COMMON_OBJECTS)
 	$(Q)$(CC) $(ALL_CFLAGS) -o $@ $^ $(CRITERION) $(LIBS)
 run_tests = @failed=; for t in $(1); do echo "== $${t\#\#*/}"; \
-  ASAN_OPTIONS=detect_leaks=0 $$t -j1 $(if $(V),--verbose) || failed="$$failed $${t\#\#*/}"; done; \
+  ASAN_OPTIONS=detect_leaks=0 $$t -j$(JOBS) $(if $(V),--verbose) || failed="$$failed $${t\#\#*/}"; done; \
   if [ -n "$$failed" ]; then echo "FAILED:$$failed"; exit 1; fi
 
 .PHONY: test test-c test-py testNN

@@ -2,6 +2,8 @@
 # fiber (docs/emulator.md).  C without OpenMP: one thread launches.
 CXX ?= c++
 OMP :=
+JOBS ?= $(shell nproc)
+HOST_TESTS := tests/test_01_% tests/test_02_% # no device code
 ALL_CFLAGS += -Icommon/cuda_on_cpu -DDEVICE_NAME='"emu"' -Wno-unknown-pragmas
 CUDA_FLAGS = $(filter-out -std=c11 -Wshadow,$(ALL_CFLAGS)) -std=c++17 -gdwarf-4 -fno-strict-aliasing \
   -fno-exceptions -fstack-clash-protection -DCUDA_ON_CPU -include cuda_cpu.h -Icommon
@@ -19,7 +21,7 @@ CRITERION :=
 ALL_CFLAGS += -Itests/plain
 endif
 ifneq ($(SAN),) # the emulator tells the sanitizer about its fibers; it is not watched itself
-FIBERS := $(if $(findstring thread,$(SAN)),-DCU_TSAN,-DCU_ASAN)
+FIBERS := $(if $(findstring thread,$(SAN)),-DCU_TSAN)$(if $(findstring address,$(SAN)),-DCU_ASAN)
 $(BUILD)/common/cuda_on_cpu/%.o: common/cuda_on_cpu/%.c Makefile common/emu.mk
 	@mkdir -p $(@D)
 	$(Q)$(CC) $(filter-out -fsanitize% -fno-sanitize%,$(ALL_CFLAGS)) $(FIBERS) -Icommon -MMD -MP -c -o $@ $<

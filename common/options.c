@@ -1,5 +1,6 @@
 // Shared options; see options.h.
 #include "options.h"
+#include "device.h"
 #include "error.h"
 #include "file.h"
 #include "jsonout.h"
@@ -39,6 +40,7 @@ void options_prompt(Args *a, Options *o)
 void options_compute(Args *a, Options *o)
 {
     static const char *const dtypes[] = { "f32", "f16", "bf16", NULL };
+    o->computes = true;
     args_group(a, "Computation");
     args_choice(a, "dtype=TYPE", 'd', &o->dtype, -1, dtypes,
                 "what weights are held in; else as in the file");
@@ -111,6 +113,8 @@ void options_start(Options *o)
 #else
     o->threads = 1;
 #endif
+    if (o->computes && !o->quiet && !o->dry_run && strcmp(device_name(), "emu") == 0)
+        note("CUDA is emulated on the CPU: to test kernels, not to be fast");
     if (o->json)
         terminal_set_color(false);
     if (o->dump)

@@ -20,6 +20,7 @@ typedef struct {
     int dtype;  // a DType, or -1: the file's own
     int threads;
     const char *ids, *dump;
+    bool computes;
     // options_kernels: 04 on
     ArgList kernel;
     const char *profile;

@@ -111,7 +111,7 @@ static int choose(State *s, const Sequence *q)
 {
     int id;
     sampling_next(&q->sampler, s->logits, s->index, s->next);
-    device_download(&id, s->next, sizeof id);
+    sampler_chosen(&id, s->next, 1);
     return id;
 }
 

@@ -49,5 +49,7 @@ void sampler_init(Sampler *sp, const SamplingParams *p, int V, int max, int samp
 void sampler_free(Sampler *sp);
 // text[from ...] = ids[n]: what the penalties look at.
 void sampler_text(Sampler *sp, int from, const int *ids, int n);
+// ids[n] = what sampling_next chose, on the host.  Dies if a logit was not a number.
+void sampler_chosen(int *ids, const int *next, int n);
 
 #endif

@@ -244,8 +244,11 @@ static __global__ void probs_kernel(Sampler sp, const float *logits, int index,
                                     float *probs)
 {
     bool cold = sp.params.temperature == 0;
-    if (!prepare(&sp, logits, index))
+    if (!prepare(&sp, logits, index)) {
+        for (int i = threadIdx.x; i < sp.V; i += THREADS)
+            probs[i] = NAN;
         return;
+    }
     Kept kept = { sp.logits, sp.V, 0, sp.V - 1, 0 };
     RandomKey none = { 0, 0, 0, 0 };
     int id = cold ? greatest(&kept, false, none) : -1;

@@ -105,7 +105,7 @@ static void step(const Model *m, State *s, Scheduler *sc)
     pass_forward(m, s);
     sampling_next(sc->samplers, sc->options.batch, sc->who, s->logits, s->index, s->next,
                   s->W);
-    device_download(sc->next, s->next, (size_t)s->W * sizeof *sc->next);
+    sampler_chosen(sc->next, s->next, s->W);
 }
 
 void generate(const Model *m, State *s, Scheduler *sc)

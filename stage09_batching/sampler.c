@@ -1,6 +1,7 @@
 // A text's sampler; see sampler.h.  Chapter 7.
 #include "sampler.h"
 #include "device.h"
+#include "error.h"
 #include "memory.h"
 #include <limits.h>
 
@@ -51,4 +52,12 @@ void sampler_free(Sampler *sp)
 void sampler_text(Sampler *sp, int from, const int *ids, int n)
 {
     device_upload(sp->text + from, ids, (size_t)n * sizeof *ids);
+}
+
+void sampler_chosen(int *ids, const int *next, int n)
+{
+    device_download(ids, next, (size_t)n * sizeof *ids);
+    for (int i = 0; i < n; i++)
+        if (ids[i] < 0)
+            die("a logit is not a number; are the weights damaged?");
 }

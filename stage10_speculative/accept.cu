@@ -11,6 +11,7 @@
 extern "C" {
 #include "accept.h"
 #include "device.h"
+#include "error.h"
 }
 
 enum { THREADS = 256, PROPOSALS = 64 };
@@ -61,7 +62,14 @@ static __device__ int draw_residual(const float *p, const float *q, int V, float
     int id = draw(p, q, V, u);
     if (id < 0 && q)
         id = draw(p, NULL, V, u);
-    return id < 0 ? 0 : id;
+    return id < 0 && p[0] == p[0] ? 0 : id;  // -1: these are no numbers
+}
+
+static int checked(int id)
+{
+    if (id < 0)
+        die("a logit is not a number; are the weights damaged?");
+    return id;
 }
 
 // A block of THREADS threads, alone.
@@ -79,7 +87,7 @@ int accept_residual(const float *p, const float *q, int V, float u)
     residual_kernel<<<1, THREADS, 0, device_stream()>>>(p, q, V, u, result);
     CUDA_LAUNCHED();
     device_download(&id, result, sizeof id);
-    return id;
+    return checked(id);
 }
 
 static __device__ float uniform(RandomKey key, int i, RandomPurpose purpose)
@@ -116,7 +124,7 @@ void accept_test(const float *p, const float *q, const int *proposed, int n, int
     CUDA_LAUNCHED();
     device_download(both, result, sizeof both);
     *kept = both[0];
-    *next = both[1];
+    *next = checked(both[1]);
 }
 
 // A thread: one token.  Grid: V / 256.

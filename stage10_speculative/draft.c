@@ -209,7 +209,7 @@ static void draw(Draft *d, Scheduler *sc)
         device_upload(d->who, d->wanted, (size_t)s->W * sizeof *d->who);
         sampling_next(sc->samplers, sc->options.batch, d->who, s->logits, s->index,
                       s->next, s->W);
-        device_download(d->next, s->next, (size_t)s->W * sizeof *d->next);
+        sampler_chosen(d->next, s->next, s->W);
     }
     for (int i = 0; i < s->W; i++) {
         Sequence *q = sc->lanes[d->wanted[i]];
@@ -280,7 +280,7 @@ static void choose_all(Scheduler *sc, const State *s)
 {
     sampling_next(sc->samplers, sc->options.batch, sc->who, s->logits, s->index, s->next,
                   s->W);
-    device_download(sc->chosen, s->next, (size_t)s->W * sizeof *sc->chosen);
+    sampler_chosen(sc->chosen, s->next, s->W);
 }
 
 // By rejection: one text's rows, of which `row` is the first.

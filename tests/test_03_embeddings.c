@@ -1,5 +1,4 @@
 // Stage 03: lookup and sum.
-#include "device.h"
 #include "embeddings.h"
 #include "reference.h"
 
@@ -7,8 +6,10 @@
 Test(embeddings, by_hand)
 {
     float wte[] = { 1, 2, 3, 4, 5, 6 }, wpe[] = { 10, 20, 100, 200 };
-    float te[2 * 16 * 4], pe[2 * 16 * 4];
-    Embeddings e = { { "wte", F32, 2, 3, te }, { "wpe", F32, 2, 2, pe } };
+    Embeddings e = {
+        { "wte", F32, 2, 3, device_alloc(matrix_bytes(F32, 2, 3), "wte") },
+        { "wpe", F32, 2, 2, device_alloc(matrix_bytes(F32, 2, 2), "wpe") }
+    };
     Config c = { .V = 3, .T = 2, .C = 2, .L = 1, .NH = 1, .n_inner = 8 };
     State s;
     matrix_pack(&e.wte, wte, F32, MATRIX_OUT_IN);
@@ -20,8 +21,10 @@ Test(embeddings, by_hand)
     state_upload(&s);
     embeddings_forward(&e, &s);
     float want[] = { 15, 26, 101, 202, 105, 206 };
-    expect_same("by hand", "x", s.x, want, 6);
+    expect_same_there("by hand", "x", s.x, want, 6);
     state_free(&s);
+    device_free(e.wte.panels);
+    device_free(e.wpe.panels);
 }
 
 static void load(const Reference *r, Params *p, Embeddings *e)
@@ -50,18 +53,20 @@ static void check_model(const char *name)
         state_row(&all, r.ids[t], t);
     state_upload(&all);
     embeddings_forward(&e, &all);
-    expect_close(name, "hidden_states.0", all.x, want, n, TOLERANCE_EMBEDDINGS);
+    expect_close_there(name, "hidden_states.0", all.x, want, n, TOLERANCE_EMBEDDINGS);
+    float *rows = from_device(all.x, n * sizeof *rows);
     state_init(&one, &r.config, 1);
     for (int t = 0; t < r.T; t++) {  // the same rows, one at a time
         state_clear(&one);
         state_row(&one, r.ids[t], t);
         state_upload(&one);
         embeddings_forward(&e, &one);
-        expect_same(name, "one row", one.x, all.x + (size_t)t * C, (size_t)C);
+        expect_same_there(name, "one row", one.x, rows + (size_t)t * C, (size_t)C);
     }
     state_free(&one);
     state_free(&all);
     free(want);
+    free(rows);
     device_free(p.block);
     reference_close(&r);
 }

@@ -1,5 +1,4 @@
 // Stage 06: the whole model against Hugging Face; the same bits for any rows and threads.
-#include "device.h"
 #include "evaluate.h"
 #include "ops.h"
 #include "reference.h"
@@ -39,9 +38,12 @@ static void forward(Run *run, int T, int from)
 
 Test(gather, by_hand)
 {
-    float x[] = { 1, 2, 3, 4, 5, 6 }, y[4], want[] = { 5, 6, 1, 2 };
-    gather(y, x, (int[]){ 2, 0 }, 2, 2);
-    expect_same("by hand", "y", y, want, 4);
+    float x[] = { 1, 2, 3, 4, 5, 6 }, want[] = { 5, 6, 1, 2 };
+    float *from = to_device(x, sizeof x), *y = device_alloc(sizeof want, "y");
+    int *rows = to_device((int[]){ 2, 0 }, 2 * sizeof *rows);
+    gather(y, from, rows, 2, 2);
+    expect_same_there("by hand", "y", y, want, 4);
+    device_free(from), device_free(y), device_free(rows);
 }
 
 // The reference has the logits of all rows, or of the last one.
@@ -51,7 +53,7 @@ static void check_logits(Run *run, const char *name, double tolerance)
     float *want = reference_tensor(&run->r, "logits", &n);
     int rows = (int)(n / V);
     forward(run, run->r.T, run->r.T - rows);
-    expect_close(name, "logits", run->s.logits, want, n, tolerance);
+    expect_close_there(name, "logits", run->s.logits, want, n, tolerance);
     free(want);
 }
 
@@ -62,10 +64,11 @@ Test(model, logits_as_hugging_face)
         char last[32];
         size_t n;
         open_run(&run, reference_models[i], F32);
+        matmul_set_invariant(false);  // as a program does
         check_logits(&run, reference_models[i], TOLERANCE_LOGITS);
         snprintf(last, sizeof last, "hidden_states.%d", run.r.config.L);
         float *want = reference_tensor(&run.r, last, &n);
-        expect_close(reference_models[i], last, run.s.x, want, n, TOLERANCE_HIDDEN);
+        expect_close_there(reference_models[i], last, run.s.x, want, n, TOLERANCE_HIDDEN);
         free(want);
         close_run(&run);
     }
@@ -73,13 +76,13 @@ Test(model, logits_as_hugging_face)
 
 Test(model, weights_of_16_bits_are_near)
 {
-    for (int i = 0; reference_models[i]; i++) {
+    for (const char *const *name = quick_models(); *name; name++) {
         Run run;
-        open_run(&run, reference_models[i], F16);
-        check_logits(&run, reference_models[i], TOLERANCE_F16);
+        open_run(&run, *name, F16);
+        check_logits(&run, *name, TOLERANCE_F16);
         close_run(&run);
-        open_run(&run, reference_models[i], BF16);
-        check_logits(&run, reference_models[i], TOLERANCE_BF16);
+        open_run(&run, *name, BF16);
+        check_logits(&run, *name, TOLERANCE_BF16);
         close_run(&run);
     }
 }
@@ -93,12 +96,13 @@ static void check_invariance(const char *name, DType dtype)
     float *all = malloc(T * V * sizeof *all);
     omp_set_num_threads(1);
     forward(&run, run.r.T, 0);
-    memcpy(all, run.s.logits, T * V * sizeof *all);
-    for (int threads = 1; threads <= 3; threads++) {
+    device_download(all, run.s.logits, T * V * sizeof *all);
+    for (int threads = 1; threads <= threads_to_try(3); threads++) {
         omp_set_num_threads(threads);
-        for (int t = 1; t <= run.r.T; t += t < 3 ? 1 : 7) {
+        for (int t = 1; t <= run.r.T; t += t < 3 ? 1 : fewer(7, 23)) {
             forward(&run, t, t - 1);
-            expect_same(name, "the last row", run.s.logits, all + (size_t)(t - 1) * V, V);
+            expect_same_there(name, "the last row", run.s.logits,
+                              all + (size_t)(t - 1) * V, V);
         }
     }
     free(all);
@@ -107,23 +111,27 @@ static void check_invariance(const char *name, DType dtype)
 
 Test(model, same_bits_for_any_rows_and_threads)
 {
-    for (int i = 0; reference_models[i]; i++)
-        for (DType dtype = F32; dtype <= BF16; dtype++)
-            check_invariance(reference_models[i], dtype);
+    for (const char *const *name = quick_models(); *name; name++)
+        for (int dtype = BF16; dtype >= F32; dtype--) {
+            quick_kernels();
+            if (dtype == F32)
+                choose_kernel("matmul", matmul_kernels, matmul_kernels[0]);
+            check_invariance(*name, (DType)dtype);
+        }
 }
 
 Test(evaluate, perplexity_as_hugging_face)
 {
-    for (int i = 0; reference_models[i]; i++) {
+    for (const char *const *name = quick_models(); *name; name++) {
         Run run;
         size_t n;
-        open_run(&run, reference_models[i], F32);
+        open_run(&run, *name, F32);
         float *want = reference_tensor(&run.r, "perplexity", &n);
         Perplexity p =
             evaluate_perplexity(&run.m, &run.s, run.r.ids, run.r.T, run.r.config.T / 2);
         cr_expect(p.tokens == run.r.T - 1);
         cr_expect(fabs(p.perplexity / (double)want[0] - 1) < TOLERANCE_PERPLEXITY,
-                  "%s: perplexity %.9g, should be %.9g", reference_models[i],
+                  "%s: perplexity %.9g, should be %.9g", *name,
                   p.perplexity, (double)want[0]);
         free(want);
         close_run(&run);
@@ -137,6 +145,7 @@ Test(evaluate, windows_with_stride)
     Run run;
     enum { N = 80 };
     int ids[N];
+    quick_kernels();
     open_run(&run, "chunk33", F32);
     for (int i = 0; i < N; i++)
         ids[i] = (i * 7 + i * i) % run.r.config.V;
@@ -149,9 +158,11 @@ Test(evaluate, windows_with_stride)
         state_upload(&run.s);
         model_forward(&run.m, &run.s);
         double total = 0;
+        float *logits = from_device(run.s.logits, (size_t)V * sizeof *logits);
         for (int i = 0; i < V; i++)
-            total += exp((double)run.s.logits[i]);
-        sum += log(total) - (double)run.s.logits[ids[next]];
+            total += exp((double)logits[i]);
+        sum += log(total) - (double)logits[ids[next]];
+        free(logits);
     }
     Perplexity p = evaluate_perplexity(&run.m, &run.s, ids, N, 1);
     cr_expect(p.tokens == N - 1);
@@ -186,7 +197,7 @@ Test(evaluate, the_lens_ends_in_the_logits)
     float *want = malloc(V * sizeof *want);
     Seen seen = { 0, run.r.config.V, malloc(V * sizeof(float)) };
     forward(&run, run.r.T, run.r.T - 1);
-    memcpy(want, run.s.logits, V * sizeof *want);
+    device_download(want, run.s.logits, V * sizeof *want);
     evaluate_lens(&run.m, &run.s, see, &seen);
     cr_expect(seen.calls == run.r.config.L + 1);
     expect_same("heads12", "the lens's last", seen.last, want, V);

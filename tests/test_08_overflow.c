@@ -70,11 +70,10 @@ static void check_window(int overflow, int T)
     KVCache k;
     KVOptions o = cached_as(CACHE_STATIC, overflow, F32);
     cached_init(&k, &o, &c, 1, T);
-    const KVView *v = &k.view;
+    const KVView here = cached_here(&k), *v = &here;
     for (int token = 0; token < 5 * T + 7; token++) {
         cr_assert(cached_full(&k) == (n == T), "%s %d, token %d", name, T, token);
         int pos = cached_place(&k, 0);
-        kvcache_upload(&k, 1);
         if (n == T)
             memmove(list + sinks, list + sinks + 1, (size_t)(--n - sinks) * sizeof *list);
         list[n++] = token;
@@ -141,7 +140,7 @@ static void define_exact(const Past *x, const int *ids, float *want)
         state_want(&road.s, road.s.T - 1);
         state_upload(&road.s);
         model_forward(&x->u.m, &road.s);
-        memcpy(want + (size_t)(n - 1) * V, road.s.logits, V * sizeof *want);
+        device_download(want + (size_t)(n - 1) * V, road.s.logits, V * sizeof *want);
     }
     road_close(&road);
 }
@@ -166,7 +165,7 @@ static void define_stale(const Past *x, const int *ids, float *want)
         state_want(&s, 0);
         state_upload(&s);
         model_forward(&x->u.m, &s);
-        memcpy(want + (size_t)i * V, s.logits, V * sizeof *want);
+        device_download(want + (size_t)i * V, s.logits, V * sizeof *want);
     }
     state_free(&s);
     kvcache_free(&k);
@@ -176,7 +175,7 @@ static void past_open(Past *x, const char *name, KVOptions o)
 {
     *x = (Past){ .name = name, .o = o };
     subject_open(&x->u, name, F32);
-    x->n = 3 * x->u.r.config.T + 10;
+    x->n = fewer(3, 2) * x->u.r.config.T + 10;
     for (int i = 0; i < 2; i++) {
         x->ids[i] = any_ids(x->n, x->u.r.config.V, (unsigned)i);
         memcpy(x->ids[i], x->ids[0], SHARED * sizeof *x->ids[i]);
@@ -203,7 +202,8 @@ static int step(const Past *x, Road *road, const char *how, int text, int n)
     int rows = cached_logits(&x->u.m, &road->s, x->ids[text], n);
     snprintf(what, sizeof what, "%s, %s, cache %s, after %d tokens", how,
              kvcache_overflow_name((Overflow)x->o.overflow), kinds[x->o.kind], n);
-    expect_same(x->name, what, road->s.logits, x->want[text] + (size_t)(n - 1) * V, V);
+    expect_same_there(x->name, what, road->s.logits,
+                      x->want[text] + (size_t)(n - 1) * V, V);
     return rows;
 }
 
@@ -240,7 +240,7 @@ static void check_overflow(int overflow)
 {
     static const char *const names[] = { "chunk33", "heads12", "odd", "shards" };
     static const DType dtypes[] = { F32, F32, BF16, F16 };
-    for (int i = 0; i < 4; i++) {
+    for (int i = fewer(0, overflow % 4), end = fewer(4, i + 1); i < end; i++) {
         Past x;
         omp_set_num_threads(i == 0 ? 2 : 1);
         past_open(&x, names[i], cached_as(CACHE_STATIC, overflow, dtypes[i]));

@@ -80,12 +80,12 @@ static void check_mix(Subject *subjects, int n_subjects, unsigned seed)
 Test(texts, are_the_same_whatever_the_cache)
 {
     static const char *const names[] = { "tiny", "heads12", "chunk33", "odd", "shards" };
-    enum { N = sizeof names / sizeof *names, MIXES = 300 };
+    enum { N = sizeof names / sizeof *names };
     Subject subjects[N];
     for (int i = 0; i < N; i++)
         subject_open(&subjects[i], names[i], i == 1 ? BF16 : F32);
-    for (unsigned seed = 1; seed <= MIXES; seed++)
-        check_mix(subjects, N, seed);
+    for (int seed = 1; seed <= fewer(300, 40); seed++)
+        check_mix(subjects, N, (unsigned)seed);
     for (int i = 0; i < N; i++)
         subject_close(&subjects[i]);
 }
@@ -171,7 +171,8 @@ Test(texts, samples_and_long_prompts)
     subject_open(&u, "chunk33", F32);
     for (int kind = CACHE_NONE; kind <= CACHE_STATIC; kind++)
         for (int overflow = CROP; overflow <= SINKS; overflow++)
-            if (kind != CACHE_NONE || overflow == CROP || overflow == HALF)
+            if ((kind != CACHE_NONE || overflow == CROP || overflow == HALF) &&
+                (!emulated() || kind == (overflow + 2) % 3))
                 check_samples(&u, cached_as(kind, overflow, F32));
     subject_close(&u);
 }

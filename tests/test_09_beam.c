@@ -26,6 +26,7 @@ static const Way simply = { CACHE_PAGED, 256, 0, 2 };
 
 static void subject_open(Subject *u, const char *name)
 {
+    quick_kernels();
     reference_open(&u->r, name);
     u->m = (Model){ 0 };
     model_load(&u->m, &u->r.weights, &u->r.config, F32);
@@ -167,7 +168,7 @@ Test(beam, finds_the_best_of_all)
 {
     Subject u;
     subject_open(&u, "tiny");
-    for (int prompt = 0; prompt < 3; prompt++)
+    for (int prompt = 0; prompt < fewer(3, 1); prompt++)
         for (int eos = -1; eos < u.V; eos++)
             for (int penalty = 0; penalty <= 2; penalty++) {
                 BeamOptions o = { u.V, (float)penalty, 2, eos };
@@ -199,11 +200,11 @@ Test(beam, more_beams_than_texts)
 
 Test(beam, one_beam_is_greedy)
 {
-    for (int i = 0; reference_models[i]; i++) {
+    for (const char *const *name = quick_models(); *name; name++) {
         Subject u;
         Hypothesis best[1];
         int n;
-        subject_open(&u, reference_models[i]);
+        subject_open(&u, *name);
         int *want = reference_ints(&u.r, "greedy", &n);
         BeamOptions o = { 1, 1, n, -1 };
         cr_assert_eq(search(&u, o, u.r.ids, 5, simply, 1, best), 1);
@@ -261,12 +262,12 @@ static bool same_ids(const Hypothesis *a, const Hypothesis *b)
 // so that beams part on either side of a page's border.
 Test(beam, sums_are_those_of_the_texts)
 {
-    static const char *const names[] = { "heads12", "chunk33", "tales", "tiny" };
-    for (int i = 0; i < 4; i++) {
+    static const char *const names[] = { "heads12", "chunk33", "tiny", "tales" };
+    for (int i = 0; i < fewer(4, 3); i++) {
         Subject u;
         Hypothesis best[5];
         subject_open(&u, names[i]);
-        for (int n = 1; n < u.r.T; n += n < 28 ? 9 : 1) {
+        for (int n = 1; n < u.r.T; n += n < 28 ? 9 : fewer(1, 5)) {
             BeamOptions o = { 5, 1, u.T - n < 20 ? u.T - n : 20, -1 };
             int found = search(&u, o, u.r.ids, n, simply, 1, best);
             cr_assert_eq(found, 5);
@@ -307,15 +308,15 @@ Test(beam, same_texts_any_way)
     static const int prompts[] = { 1, 20, 31, 32, 33 };
     Subject u;
     subject_open(&u, "tiny");
-    for (int i = 0; i < 5; i++) {
+    for (int i = 0; i < 5; i += fewer(1, 2)) {
         int n = prompts[i], max = (n + 30 + KV_CHUNK - 1) / KV_CHUNK;
-        for (int eos = -1; eos < 9; eos += 3) {
+        for (int eos = -1; eos < 9; eos += fewer(3, 5)) {
             BeamOptions o = { 4, 1, 30, eos };
             for (int extra = 0; extra < 8; extra += 3)
                 check_same(&u, o, n, (Way){ CACHE_PAGED, extra, 0, 2 }, 1);
-            for (int threads = 1; threads <= 4; threads++)
+            for (int threads = 1; threads <= threads_to_try(4); threads++)
                 check_same(&u, o, n, (Way){ CACHE_PAGED, 256, 0, threads }, 1);
-            for (int pages = 4; pages <= 9; pages++)
+            for (int pages = 4; pages <= 9; pages += fewer(1, 5))
                 check_same(&u, o, n, (Way){ CACHE_PAGED, 256, pages * max, 2 }, 1);
             check_same(&u, o, n, (Way){ CACHE_STATIC, 1, 0, 2 }, 1);
             check_same(&u, o, n, (Way){ CACHE_DYNAMIC, 1, 0, 2 }, 1);

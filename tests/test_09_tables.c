@@ -172,8 +172,9 @@ static void check_world(World *w, const char *what)
         k->row_first[0] = k->windows[i].start;
         k->row_lane[0] = i;
         kvcache_upload(k, 1);
+        const KVView here = cached_here(k);
         for (int j = 0; j < x->n_seen; j++)
-            cr_assert(holds(w, kvcache_slot(&k->view, 0, j), x->print[x->seen[j]]),
+            cr_assert(holds(w, kvcache_slot(&here, 0, j), x->print[x->seen[j]]),
                       "%s: key %d of lane %d is another's", what, j, i);
     }
     for (int page = 0; page < k->pages.n; page++) {
@@ -210,9 +211,10 @@ static bool place(World *w, int lane)
                 (size_t)(--x->n_seen - sinks) * sizeof *x->seen);
     }
     x->seen[x->n_seen++] = x->n - 1;
-    for (int j = 0; k->view.shift[0] && j + 1 < x->n_seen; j++)
-        write_key(w, kvcache_slot(&k->view, 0, j), x->print[x->seen[j]]);
-    write_key(w, k->view.slot[0], x->print[x->n - 1]);
+    const KVView here = cached_here(k);
+    for (int j = 0; here.shift[0] && j + 1 < x->n_seen; j++)
+        write_key(w, kvcache_slot(&here, 0, j), x->print[x->seen[j]]);
+    write_key(w, here.slot[0], x->print[x->n - 1]);
     return true;
 }
 
@@ -319,11 +321,12 @@ static void check_tables(int kind, int overflow, int T, int pages)
     World *w = calloc(1, sizeof *w);
     unsigned seed = first_seed() + (unsigned)(kind * 5 + overflow);
     world_open(w, (KVOptions){ kind, overflow, F32, pages }, T, seed);
-    for (int step = 0; step < 10000; step++)
+    int steps = fewer(10000, 1000), least = steps / 200;
+    for (int step = 0; step < steps; step++)
         act(w);
-    cr_expect(w->copies > 50 && w->recalled > 50 && w->forked > 50, "%d, %d, %d",
-              w->copies, w->recalled, w->forked);
-    cr_expect(kind != CACHE_PAGED || w->refused > 50, "%d", w->refused);
+    cr_expect(w->copies > least && w->recalled > least && w->forked > least,
+              "%d, %d, %d", w->copies, w->recalled, w->forked);
+    cr_expect(kind != CACHE_PAGED || w->refused > least, "%d", w->refused);
     cr_expect(kind == CACHE_PAGED || w->refused == 0, "room for all lanes");
     for (int lane = 0; lane < LANES; lane++)
         cut(w, lane, 0);

@@ -4,7 +4,7 @@
 #include "device.h"
 #include <omp.h>
 
-enum { TEXTS = 10, LONGEST = 140, MIXES = 300 };
+enum { TEXTS = 10, LONGEST = 140 };
 
 typedef struct {
     int ids[LONGEST], n;
@@ -201,18 +201,21 @@ Test(texts, are_those_that_each_would_be_alone)
     Seen seen = { 0 };
     for (int i = 0; i < N; i++)
         subject_open(&subjects[i], names[i], i % 3 == 1 ? BF16 : F32);
-    for (unsigned i = 0; i < MIXES; i++) {
-        Mix x = mix_of(subjects, N, first_seed() + i);
+    int mixes = fewer(300, 30);
+    for (int i = 0; i < mixes; i++) {
+        Mix x = mix_of(subjects, N, first_seed() + (unsigned)i);
         check_mix(&x, &seen);
     }
     for (int i = 0; i < N; i++)
         subject_close(&subjects[i]);
-    cr_expect(seen.preempted > 50, "preempted: %d", seen.preempted);
-    cr_expect(seen.recalled > 5 && seen.shared > 15, "recalled: %d, shared: %d",
-              seen.recalled, seen.shared);
-    cr_expect(seen.padded > 10 && seen.past > 100, "padded: %d, past n_ctx: %d",
-              seen.padded, seen.past);
-    cr_expect(seen.ended[LENGTH] > 100 && seen.ended[EOS] > 20 && seen.ended[STOP] > 20,
+    int least = mixes / 6;
+    cr_expect(seen.preempted > least, "preempted: %d", seen.preempted);
+    cr_expect(seen.recalled > least / 10 && seen.shared > least / 3,
+              "recalled: %d, shared: %d", seen.recalled, seen.shared);
+    cr_expect(seen.padded >= least / 5 && seen.past > 2 * least,
+              "padded: %d, past n_ctx: %d", seen.padded, seen.past);
+    cr_expect(seen.ended[LENGTH] > 2 * least && seen.ended[EOS] > least / 3 &&
+                  seen.ended[STOP] > least / 3,
               "ended: %d, %d, %d", seen.ended[LENGTH], seen.ended[EOS], seen.ended[STOP]);
 }
 
@@ -321,7 +324,7 @@ static void check_logits(const Subject *u, SchedulerOptions so, KVOptions kv)
         model_forward(&u->m, &road.s);
         snprintf(what, sizeof what, "%s, logits of text %d",
                  scheduler_kind_name((ScheduleKind)so.kind), i);
-        expect_same(u->r.model, what, x.logits[i], road.s.logits, NEW * V);
+        expect_same_there(u->r.model, what, road.s.logits, x.logits[i], NEW * V);
         check_draws(&x, i, &road.s);
     }
     cr_expect(x.sc.preempted > 0 || kv.pages == 0, "there were pages enough");
@@ -331,7 +334,7 @@ static void check_logits(const Subject *u, SchedulerOptions so, KVOptions kv)
 
 Test(logits, are_those_of_the_text_alone)
 {
-    static const char *const names[] = { "heads12", "tales" };
+    const char *const names[] = { "heads12", emulated() ? "shards" : "tales" };
     omp_set_num_threads(2);
     for (int i = 0; i < 4; i++) {
         Subject u;

@@ -7,11 +7,14 @@
 #include <omp.h>
 
 enum { V = 6, LANES = 4, GAMMA = 5, NEW = 15, JOINT = V * V * V };
+enum { ROWS = LANES * (GAMMA + 1) };
 
 // How many of 1,000 evenly spread uniform numbers draw each token.
-static void check_residual(const float *p, const float *q, const int *want)
+static void check_residual(const float *from, const float *minus, const int *want)
 {
     int count[4] = { 0 };
+    float *p = to_device(from, 4 * sizeof *p);
+    float *q = minus ? to_device(minus, 4 * sizeof *q) : NULL;
     for (int i = 0; i < 1000; i++)
         count[accept_residual(p, q, 4, ((float)i + 0.5f) / 1000)]++;
     for (int i = 0; i < 4; i++)
@@ -19,6 +22,7 @@ static void check_residual(const float *p, const float *q, const int *want)
     int first = accept_residual(p, q, 4, 0x1p-24f),
         last = accept_residual(p, q, 4, 1 - 0x1p-24f);
     cr_expect(want[first] > 0 && want[last] > 0, "%d, %d", first, last);
+    device_free(p), device_free(q);
 }
 
 Test(residual, by_hand)
@@ -34,7 +38,46 @@ Test(residual, by_hand)
     check_residual(p, NULL, (int[]){ 100, 400, 300, 200 });
     check_residual(p, p, (int[]){ 100, 400, 300, 200 });  // nothing is left: all of p
     check_residual(p, more, (int[]){ 100, 400, 300, 200 });
-    cr_expect(accept_residual(none, none, 4, 0.5f) < 4);
+    float *nothing = to_device(none, sizeof none);
+    cr_expect(accept_residual(nothing, nothing, 4, 0.5f) < 4);
+    device_free(nothing);
+}
+
+// Damaged weights.
+Test(residual, of_no_numbers_ends_the_program, .exit_code = 1)
+{
+    float logits[V] = { 0, 1, NAN };
+    Sampler sp;
+    SamplingParams p = { .temperature = 1, .top_p = 1, .repetition = 1 };
+    sampler_init(&sp, &p, V, 1, 0);
+    float *there = to_device(logits, sizeof logits), *probs = to_device(logits, V * 4);
+    sampling_probs(&sp, there, 0, probs);
+    accept_residual(probs, NULL, V, 0.5f);
+}
+
+// More tokens than a block has threads, so that each thread has a stretch of them.
+Test(residual, of_a_large_vocabulary)
+{
+    enum { N = 1000 };
+    static float p[N], q[N];
+    double total = 0, sum = 0;
+    fill(p, N, 1);
+    fill(q, N, 2);
+    for (int i = 0; i < N; i++) {
+        p[i] = fabsf(p[i]) / 500;
+        q[i] = fabsf(q[i]) / 500;
+        total += p[i] > q[i] ? (double)p[i] - (double)q[i] : 0;
+    }
+    float *P = to_device(p, sizeof p), *Q = to_device(q, sizeof q);
+    for (int i = 0; i < N; i++) {
+        if (p[i] <= q[i])
+            continue;
+        double part = (double)p[i] - (double)q[i];
+        int got = accept_residual(P, Q, N, (float)((sum + part / 2) / total));
+        cr_expect(got == i, "%d is drawn, not %d", got, i);
+        sum += part;
+    }
+    device_free(P), device_free(Q);
 }
 
 typedef struct {
@@ -47,9 +90,9 @@ typedef struct {
     long texts, joint[JOINT];     // the first three tokens of each text
     long count[GAMMA + 1][V][V];  // place in the round, token before, token
     long tested[V], kept[V];      // by the token before
-    float logits[LANES * (GAMMA + 1) * V], probs[LANES * GAMMA * V],
-        scratch[LANES * (GAMMA + 1) * V];
-    int index[LANES * (GAMMA + 1)], next[LANES * (GAMMA + 1)];
+    int row_index[ROWS];
+    float *model[2];            // device: the target, the draft
+    int *who, *index, *next;    // device: of one row
 } Rig;
 
 // The draft is near the target, or says the opposite.
@@ -72,13 +115,19 @@ static Rig *rig_open(SamplingParams p, int gamma, int accept, bool good)
     GenerateOptions o = { .n_new = NEW, .sampling = p };
     SchedulerOptions so = { .batch = LANES, .chunk = 1, .gamma = gamma };
     r = (Rig){ .s = { .config = config } };
-    r.s.logits = r.logits;
-    r.s.index = r.s.row_index = r.index;
-    r.s.next = r.next;
+    r.s.row_index = r.row_index;
+    r.s.logits = device_alloc(ROWS * V * sizeof(float), "logits");
+    r.s.index = device_alloc(ROWS * sizeof(int), "places");
+    r.s.next = device_alloc(ROWS * sizeof(int), "tokens");
     r.d.options = (DraftOptions){ .gamma = gamma, .accept = accept };
-    r.d.probs = r.probs;
-    r.d.target = r.scratch;
+    r.d.probs = device_alloc(ROWS * V * sizeof(float), "probabilities");
+    r.d.target = device_alloc(ROWS * V * sizeof(float), "probabilities");
     fill_chain(&r, good);
+    r.model[0] = to_device(r.target, sizeof r.target);
+    r.model[1] = to_device(r.draft, sizeof r.draft);
+    r.who = device_alloc(sizeof(int), "who");
+    r.index = device_alloc(sizeof(int), "place");
+    r.next = device_alloc(sizeof(int), "token");
     for (int b = 0; b < LANES; b++)
         sequence_init(&r.q[b], &o, (int[]){ 0 }, 1, NULL, &config, 0);
     scheduler_init(&r.sc, &so, r.q, LANES, &config);
@@ -93,6 +142,10 @@ static Rig *rig_open(SamplingParams p, int gamma, int accept, bool good)
 
 static void rig_close(Rig *r)
 {
+    device_free(r->s.logits), device_free(r->s.index), device_free(r->s.next);
+    device_free(r->d.probs), device_free(r->d.target);
+    device_free(r->model[0]), device_free(r->model[1]);
+    device_free(r->who), device_free(r->index), device_free(r->next);
     scheduler_free(&r->sc);
     for (int b = 0; b < LANES; b++)
         sequence_free(&r->q[b]);
@@ -107,11 +160,22 @@ static void begin(Rig *r, int lane, uint64_t seed)
     sampler_text(q->sampler, 0, q->ids, 1);
 }
 
+// What a lane's sampler draws for a place.
+static int draw(Rig *r, int lane, const float *logits, int index)
+{
+    int x;
+    device_upload(r->who, &lane, sizeof lane);
+    device_upload(r->index, &index, sizeof index);
+    sampling_next(r->sc.samplers, LANES, r->who, logits, r->index, r->next, 1);
+    device_download(&x, r->next, sizeof x);
+    return x;
+}
+
 static void propose(Rig *r, Sequence *q)
 {
     for (q->n_draft = 0; q->n_draft < r->d.options.gamma; q->n_draft++) {
         int index = q->n + q->n_draft, x;
-        const float *logits = r->draft[q->ids[index - 1]];
+        const float *logits = r->model[1] + q->ids[index - 1] * V;
         float *probs = r->d.probs + (q->lane * r->d.options.gamma + q->n_draft) * V;
         if (index >= q->max - 1)
             return;
@@ -121,7 +185,7 @@ static void propose(Rig *r, Sequence *q)
             sampling_probs(q->sampler, logits, index, probs);
             x = accept_residual(probs, NULL, V, random_uniform(random_four(key, 0).v[0]));
         } else {
-            sampling_next(r->sc.samplers, LANES, &q->lane, logits, &index, &x, 1);
+            x = draw(r, q->lane, logits, index);
         }
         sampler_text(q->sampler, index, &x, 1);
         q->ids[index] = x;
@@ -136,12 +200,14 @@ static void verify(Rig *r, int first)
     for (int i = 0; i < LANES; i++) {
         const Sequence *q = &r->q[(first + i) % LANES];
         for (int k = 0; k <= q->n_draft && q->n < q->max; k++, s->W++) {
-            memcpy(s->logits + s->W * V, r->target[q->ids[q->n + k - 1]],
-                   V * sizeof(float));
-            s->index[s->W] = q->n + k;
-            r->sc.wanted[s->W] = r->sc.who[s->W] = q->lane;
+            device_copy(s->logits + s->W * V, r->model[0] + q->ids[q->n + k - 1] * V,
+                        V * sizeof(float));
+            s->row_index[s->W] = q->n + k;
+            r->sc.wanted[s->W] = q->lane;
         }
     }
+    device_upload(s->index, s->row_index, (size_t)s->W * sizeof *s->index);
+    device_upload(r->sc.who, r->sc.wanted, (size_t)s->W * sizeof *r->sc.who);
     draft_judge(&r->d, &r->sc, s);
 }
 
@@ -273,25 +339,29 @@ static double overlap(const float *p, const float *q)
     return sum;
 }
 
-static void exact(const Rig *r, float p[V][V], float q[V][V])
+static void exact(Rig *r, float p[V][V], float q[V][V])
 {
     for (int i = 0; i < V; i++) {
-        sampling_probs(r->sc.samplers, r->target[i], 0, p[i]);
-        sampling_probs(r->sc.samplers, r->draft[i], 0, q[i]);
+        sampling_probs(r->sc.samplers, r->model[0] + i * V, 0, r->d.probs);
+        device_download(p[i], r->d.probs, V * sizeof *p[i]);
+        sampling_probs(r->sc.samplers, r->model[1] + i * V, 0, r->d.probs);
+        device_download(q[i], r->d.probs, V * sizeof *q[i]);
     }
 }
 
-// 2,000 texts of 15 tokens with each of the settings: 120,000 draws.
+// 2,000 texts of 15 tokens with each of the settings: 120,000 draws.  Emulated: fewer, with the setting
+// that has all filters, and with the one that has none.
 static void check_rejection(int gamma, bool good)
 {
-    for (int i = 0; i < 4; i++) {
+    int texts = fewer(2000, good ? 60 : 12);
+    for (int i = fewer(0, good ? 0 : 3), last = fewer(3, i); i <= last; i++) {
         Rig *r = rig_open(settings[i], gamma, REJECTION, good);
         float p[V][V], q[V][V];
         char what[100];
         snprintf(what, sizeof what, "gamma %d, %s draft, settings %d", gamma,
                  good ? "good" : "bad", i);
         exact(r, p, q);
-        while (r->texts < 2000)
+        while (r->texts < texts)
             write_texts(r);
         check_joint(r, p, what);
         check_places(r, p, what);
@@ -304,7 +374,7 @@ static void check_rejection(int gamma, bool good)
 
 Test(rejection, draws_from_the_target)
 {
-    for (int gamma = 1; gamma <= GAMMA; gamma++) {
+    for (int gamma = 1; gamma <= GAMMA; gamma += fewer(1, 2)) {
         check_rejection(gamma, true);
         check_rejection(gamma, false);
     }
@@ -317,12 +387,11 @@ static void check_coupled(SamplingParams p, int gamma, bool good)
     Rig *r = rig_open(p, gamma, COUPLED, good);
     float target[V][V], draft[V][V];
     exact(r, target, draft);
-    while (r->texts < 1000) {
+    while (r->texts < fewer(1000, 8)) {
         write_texts(r);
         for (int b = 0; b < LANES; b++)
-            for (int i = 1, x; i < r->q[b].max; i++) {
-                sampling_next(r->sc.samplers, LANES, &b, r->target[r->q[b].ids[i - 1]],
-                              &i, &x, 1);
+            for (int i = 1; i < r->q[b].max; i++) {
+                int x = draw(r, b, r->model[0] + r->q[b].ids[i - 1] * V, i);
                 cr_assert(x == r->q[b].ids[i], "gamma %d: text %ld, token %d", gamma,
                           r->texts + b, i);
             }
@@ -336,7 +405,7 @@ static void check_coupled(SamplingParams p, int gamma, bool good)
 
 Test(coupled, writes_what_plain_sampling_writes)
 {
-    for (int i = 0; i < 4 * 3 * GAMMA * 2; i++) {
+    for (int i = 0; i < 4 * 3 * GAMMA * 2; i += fewer(1, 17)) {
         SamplingParams p = settings[i % 4];
         p.kind = i / 4 % 3;
         check_coupled(p, 1 + i / 12 % GAMMA, i / 60);

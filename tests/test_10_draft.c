@@ -38,7 +38,9 @@ static void check_ngram(int n, const int *ids, int gamma, int max, int n_ctx, in
     cr_expect(q.n_draft == count &&
                   memcmp(q.ids + n, want, (size_t)count * sizeof *want) == 0,
               "%d proposals, %d, ...", q.n_draft, q.n_draft > 0 ? q.ids[n] : -1);
-    cr_expect(memcmp(sc.samplers->text + n, want, (size_t)count * sizeof *want) == 0);
+    int *text = from_device(sc.samplers->text + n, (size_t)count * sizeof *text);
+    cr_expect(memcmp(text, want, (size_t)count * sizeof *want) == 0);
+    free(text);
     k.windows[0].length = 0;
     scheduler_free(&sc);
     sequence_free(&q);

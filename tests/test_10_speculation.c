@@ -9,7 +9,7 @@
 #include <omp.h>
 #include <unistd.h>
 
-enum { TEXTS = 7, LONGEST = 120, MIXES = 260 };
+enum { TEXTS = 7, LONGEST = 120 };
 
 // A draft that is right now and then: the model, with noise on all weights.
 static void write_draft(char *path, const Reference *r, float noise)
@@ -181,7 +181,7 @@ static void write_by_hand(Mix *x, State *s, Scheduler *sc, Draft *d, const Seque
         draft_judge(d, sc, s);
         for (int row = 0; row < s->W; row++) {
             const Sequence *text = sc->lanes[sc->wanted[row]];
-            const float *got = s->logits + (size_t)row * V;
+            float *got = from_device(s->logits + (size_t)row * V, V * sizeof *got);
             float *want = x->logits[text - q] + (size_t)s->row_index[row] * V;
             if (!d)
                 memcpy(want, got, V * sizeof *want);
@@ -190,6 +190,7 @@ static void write_by_hand(Mix *x, State *s, Scheduler *sc, Draft *d, const Seque
             else if (s->row_index[row] <= text->n + sc->kept[text->lane] &&
                      s->row_index[row] < x->ends[text - q])
                 expect_same(x->u.r.model, "logits", got, want, V);
+            free(got);
         }
     }
 }
@@ -323,24 +324,26 @@ static void run_mix(unsigned seed, AcceptKind accept)
 }
 
 // The mixes were not all easy.
-static void check_seen(void)
+static void check_seen(int mixes)
 {
-    cr_expect(seen.accepted > 1000 && seen.rejected > 1000, "%d accepted, %d not",
+    cr_expect(seen.accepted > 4 * mixes && seen.rejected > 4 * mixes, "%d accepted, %d not",
               seen.accepted, seen.rejected);
-    cr_expect(seen.preempted > 20 && seen.past > 10 && seen.cut > 5,
+    cr_expect(seen.preempted >= mixes / 13 && seen.past >= mixes / 26 &&
+                  seen.cut >= mixes / 50,
               "%d waited again, %d rounds past the window, %d cut", seen.preempted,
               seen.past, seen.cut);
 }
 
 Test(speculation, coupled_is_plain)
 {
-    for (unsigned i = 0; i < MIXES; i++)
-        run_mix(first_seed() + i, COUPLED);
-    check_seen();
+    int mixes = fewer(260, 26);
+    for (int i = 0; i < mixes; i++)
+        run_mix(first_seed() + (unsigned)(i * fewer(1, 10)), COUPLED);
+    check_seen(mixes);
 }
 
 Test(speculation, rejection_keeps_its_word)
 {
-    for (unsigned i = 0; i < MIXES / 4; i++)
-        run_mix(first_seed() + i, REJECTION);
+    for (int i = 0; i < fewer(65, 8); i++)
+        run_mix(first_seed() + (unsigned)i, REJECTION);
 }

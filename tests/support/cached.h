@@ -56,6 +56,15 @@ static inline KVView cached_view(char *data, DType dtype, int slots, int sinks,
                      .max_pages = 3 };
 }
 
+// What kernels see of a cache, with the tables in memory of the host.
+static inline KVView cached_here(const KVCache *k)
+{
+    KVView v = k->view;
+    v.slot = k->row_slot, v.keys = k->row_keys, v.first = k->row_first;
+    v.shift = k->row_shift, v.lane = k->row_lane, v.table = k->row_table;
+    return v;
+}
+
 static inline int cached_logits(const Model *m, State *s, int *ids, int n)
 {
     int i = kvcache_reuse(s->cache, 0, n), rows = n - i;
@@ -111,6 +120,15 @@ static inline KVView cached_view(char *data, DType dtype, int slots, int sinks,
                      .first = first };
 }
 
+// What kernels see of a cache, with the tables in memory of the host.
+static inline KVView cached_here(const KVCache *k)
+{
+    KVView v = k->view;
+    v.slot = k->row_slot, v.keys = k->row_keys, v.first = k->row_first;
+    v.shift = k->row_shift;
+    return v;
+}
+
 // s->logits of the token after ids[n]; returns how many rows that took.
 static inline int cached_logits(const Model *m, State *s, int *ids, int n)
 {
@@ -134,6 +152,7 @@ typedef struct {
 
 static inline void subject_open(Subject *u, const char *name, DType dtype)
 {
+    quick_kernels();
     reference_open(&u->r, name);
     u->m = (Model){ 0 };
     model_load(&u->m, &u->r.weights, &u->r.config, dtype);

@@ -45,8 +45,11 @@ static inline void draft_spoil(Draft *d)
     int C = d->model.config.C;
     float *noise = malloc((size_t)C * sizeof *noise);
     fill(noise, (size_t)C, 3);
+    float *bias = from_device(d->model.norm.bias, (size_t)C * sizeof *bias);
     for (int i = 0; i < C; i++)
-        d->model.norm.bias[i] += 0.5f * noise[i];
+        bias[i] += 0.5f * noise[i];
+    device_upload(d->model.norm.bias, bias, (size_t)C * sizeof *bias);
+    free(bias);
     free(noise);
 }
 

@@ -3,6 +3,7 @@
 #define REFERENCE_H
 
 #include "config.h"
+#include "devices.h"
 #include "fill.h"
 #include "tolerance.h"
 #include "weights.h"
@@ -12,10 +13,16 @@
 #include <stdlib.h>
 #include <string.h>
 
-// The random models of odd shapes, and the default one; NULL at the end.
-static const char *const reference_models[] = { "tiny",   "heads12", "heads64",
-                                                "head80", "chunk33", "odd",
-                                                "shards", "tales",   NULL };
+// The default model, and random ones of odd shapes; NULL at the end.
+static const char *const reference_models[] = { "tales",  "tiny",    "heads12",
+                                                "heads64", "head80", "chunk33",
+                                                "odd",    "shards",  NULL };
+
+// The same, without the default one where kernels are emulated: it takes minutes there.
+static inline const char *const *quick_models(void)
+{
+    return reference_models + emulated();
+}
 
 typedef struct {
     char model[512];    // its directory
@@ -59,6 +66,7 @@ static inline void reference_open(Reference *r, const char *name)
     weights_open(&r->weights, r->model);
     weights_open(&r->expected, r->tensors);
     config_read(&r->config, r->model);
+    matmul_set_invariant(true);  // tests compare bits
     r->ids = reference_ints(r, "ids", &r->T);
 }
 
@@ -103,6 +111,24 @@ static inline void expect_same(const char *model, const char *what, const float 
                       i, (double)got[i], (double)want[i]);
             return;
         }
+}
+
+// The same of tensors in device memory.
+static inline void expect_close_there(const char *model, const char *what,
+                                      const float *got, const float *want, size_t n,
+                                      double tolerance)
+{
+    float *here = from_device(got, n * sizeof *got);
+    expect_close(model, what, here, want, n, tolerance);
+    free(here);
+}
+
+static inline void expect_same_there(const char *model, const char *what,
+                                     const float *got, const float *want, size_t n)
+{
+    float *here = from_device(got, n * sizeof *got);
+    expect_same(model, what, here, want, n);
+    free(here);
 }
 
 #endif
