@@ -208,13 +208,6 @@ static void by_cublas(float *y, const float *x, const Matrix *m, const float *bi
         die("cuBLAS failed on %s, %d rows", m->name, T);
 }
 
-static bool invariant;
-
-void matmul_set_invariant(bool on)
-{
-    invariant = on;
-}
-
 static void multiply(float *y, const float *x, const Matrix *m, const float *bias, int T,
                      int add)
 {

@@ -46,8 +46,5 @@ void matrix_row(float *w, const Matrix *m, int row);
 void matmul(float *y, const float *x, const Matrix *w, const float *bias, int T);
 // y += x W + bias: the residual stream takes what a sub-layer adds.
 void matmul_add(float *y, const float *x, const Matrix *w, const float *bias, int T);
-// On: a row's result does not depend on the number of rows, however many there are
-// (on CUDA more than 64 go to cuBLAS otherwise).
-void matmul_set_invariant(bool on);
 
 #endif

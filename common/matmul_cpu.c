@@ -198,8 +198,3 @@ void matmul_add(float *y, const float *x, const Matrix *w, const float *bias, in
 {
     multiply(y, x, w, bias, T, 1);
 }
-
-void matmul_set_invariant(bool on)
-{
-    (void)on;  // it always is
-}
