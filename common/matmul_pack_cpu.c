@@ -5,7 +5,10 @@
 #include "memory.h"
 #include <stdlib.h>
 
-enum { DEPTH = 64 };  // k at a time; a multiple of GROUP
+enum {
+    DEPTH = 64,  // k at a time; a multiple of GROUP
+    AHEAD = 16,  // rows that are fetched before they are needed
+};
 
 int matmul_steps(DType dtype, int in)
 {
@@ -28,6 +31,14 @@ size_t matrix_bytes(DType dtype, int in, int out)
     return (size_t)matmul_panels(out) * matmul_panel_bytes(dtype, in);
 }
 
+// The file is read with strides that the processor does not foresee.  (A prefetch past the
+// end does no harm.)
+static void fetch(const char *at, size_t bytes)
+{
+    for (size_t i = 0; i < bytes; i += 64)
+        __builtin_prefetch(at + i);
+}
+
 // w[DEPTH][PANEL] = the file's numbers from k and output `first` on, 0 where there are
 // none.
 static void gather(float (*w)[PANEL], const Matrix *m, const char *data, DType from,
@@ -39,15 +50,19 @@ static void gather(float (*w)[PANEL], const Matrix *m, const char *data, DType f
     if (depth < DEPTH || n < PANEL)
         memset(w, 0, DEPTH * sizeof *w);
     if (layout == MATRIX_IN_OUT) {
-        for (int i = 0; i < depth; i++)
-            halves_to_floats(w[i], data + ((size_t)(k + i) * m->out + first) * size, from,
-                             n);
+        for (int i = 0; i < depth; i++) {
+            const char *at = data + ((size_t)(k + i) * m->out + first) * size;
+            fetch(at + (size_t)(m->out * AHEAD) * size, (size_t)n * size);
+            halves_to_floats(w[i], at, from, n);
+        }
         return;
     }
     float turned[PANEL][DEPTH];
-    for (int j = 0; j < n; j++)
-        halves_to_floats(turned[j], data + ((size_t)(first + j) * m->in + k) * size, from,
-                         depth);
+    for (int j = 0; j < n; j++) {
+        const char *at = data + ((size_t)(first + j) * m->in + k) * size;
+        fetch(at + DEPTH * size, DEPTH * size);
+        halves_to_floats(turned[j], at, from, depth);
+    }
     for (int i = 0; i < depth; i++)
         for (int j = 0; j < n; j++)
             w[i][j] = turned[j][i];
@@ -195,7 +210,15 @@ static float weight_of(const char *panel, DType dtype, int steps, int k, int j)
     }
     size_t at =
         dtype == BF16 ? ((size_t)k / 2 * PANEL + j) * 2 + k % 2 : (size_t)k * PANEL + j;
-    halves_to_floats(&w, panel + at * dtype_size(dtype), dtype, 1);
+    if (dtype == F32) {
+        memcpy(&w, panel + 4 * at, sizeof w);
+        return w;
+    }
+    uint16_t half;
+    memcpy(&half, panel + 2 * at, sizeof half);
+    if (dtype == BF16)
+        return float_of_bits((uint32_t)half << 16);
+    halves_to_floats(&w, &half, dtype, 1);
     return w;
 }
 

@@ -5,6 +5,7 @@
 #ifndef SIMD_H
 #define SIMD_H
 
+#include "dtype.h"
 #include <math.h>
 #include <stdint.h>
 #include <string.h>
@@ -69,6 +70,14 @@ static inline Floats floats_fma(Floats a, Floats b, Floats c)
 #endif
 }
 
+// LANES numbers of BF16.
+static inline Floats floats_of_bf16(const void *from)
+{
+    uint16_t halves __attribute__((vector_size(2 * LANES)));
+    memcpy(&halves, from, sizeof halves);
+    return (Floats)(__builtin_convertvector(halves, Bits) << 16);
+}
+
 static inline Floats floats_of_ints(Ints v)
 {
     return __builtin_convertvector(v, Floats);
@@ -104,6 +113,14 @@ static inline Floats floats_dot_bf16(Floats sum, Bits w, Bits x)
 #endif
 }
 
+// LANES numbers of F32, F16 or BF16.
+static inline Floats floats_of(const void *from, DType dtype)
+{
+    return dtype == F32   ? floats_load(from)
+           : dtype == F16 ? floats_of_f16(from)
+                          : floats_of_bf16(from);
+}
+
 static inline Ints ints_add_products(Shorts a, Shorts b)
 {
 #if defined(__AVX512BW__)
@@ -131,6 +148,51 @@ static inline Ints ints_dot(Ints sum, Bits w, Bits x)
     Ints odd = ints_add_products((Shorts)((Halves)w >> 8), (Shorts)x >> 8);
     return sum + even + odd;
 #endif
+}
+
+// Lanes j of the result: for each group of `half` lanes, the first (or, `upper`, the
+// second) half of a group of twice as many in the vectors a and b, one after the other.
+#define SIMD_LANE(j, half, upper) \
+    ((j) / (half)*2 * (half) + (j) % (half) + (upper) * (half))
+#define SIMD_FOUR(j, half, upper)                             \
+    SIMD_LANE(j, half, upper), SIMD_LANE(j + 1, half, upper), \
+        SIMD_LANE(j + 2, half, upper), SIMD_LANE(j + 3, half, upper)
+#if defined(__AVX512F__)
+#define SIMD_LIST(half, upper)                                                       \
+    SIMD_FOUR(0, half, upper), SIMD_FOUR(4, half, upper), SIMD_FOUR(8, half, upper), \
+        SIMD_FOUR(12, half, upper)
+#elif defined(__AVX2__)
+#define SIMD_LIST(half, upper) SIMD_FOUR(0, half, upper), SIMD_FOUR(4, half, upper)
+#else
+#define SIMD_LIST(half, upper) SIMD_FOUR(0, half, upper)
+#endif
+#if defined(__clang__) || __GNUC__ >= 12
+#define SIMD_HALVES(a, b, half, upper) \
+    __builtin_shufflevector(a, b, SIMD_LIST(half, upper))
+#else
+#define SIMD_HALVES(a, b, half, upper) \
+    __builtin_shuffle(a, b, (Ints){ SIMD_LIST(half, upper) })
+#endif
+
+// One level of floats_add_lanes: pairs of vectors become one.
+#define SIMD_LEVEL(v, half)                               \
+    for (int i = 0; i < (half); i++)                      \
+    v[i] = SIMD_HALVES(v[2 * i], v[2 * i + 1], half, 0) + \
+           SIMD_HALVES(v[2 * i], v[2 * i + 1], half, 1)
+
+// Lane j of the result is the sum of the lanes of v[j], for LANES vectors: lane i + lane
+// i + LANES / 2, then the halves of that, and so on.
+static inline Floats floats_add_lanes(Floats *v)
+{
+#if defined(__AVX512F__)
+    SIMD_LEVEL(v, 8);
+#endif
+#if defined(__AVX2__)
+    SIMD_LEVEL(v, 4);
+#endif
+    SIMD_LEVEL(v, 2);
+    SIMD_LEVEL(v, 1);
+    return v[0];
 }
 
 #endif
