@@ -14,6 +14,10 @@ $(BUILD)/%.o: %.cu Makefile common/emu.mk
 	$(Q){ echo '#line 1 "$<"'; sed -E -f common/cuda_on_cpu/cuda_cpu.sed $<; } > $(@:.o=.cu.cc)
 	$(Q)$(CXX) $(CUDA_FLAGS) -I$(dir $<) -MMD -MP -c -o $@ $(@:.o=.cu.cc)
 
+ifneq ($(findstring thread,$(SAN)),) # Criterion does not start there
+CRITERION :=
+ALL_CFLAGS += -Itests/plain
+endif
 ifneq ($(SAN),) # the emulator tells the sanitizer about its fibers; it is not watched itself
 FIBERS := $(if $(findstring thread,$(SAN)),-DCU_TSAN,-DCU_ASAN)
 $(BUILD)/common/cuda_on_cpu/%.o: common/cuda_on_cpu/%.c Makefile common/emu.mk

@@ -5,6 +5,8 @@
 //     2 warp     a warp an output: 32 lanes read a row of weights     the weights' bytes
 //                together, 8 numbers a lane, for up to 8 rows of x
 //     cuBLAS     more than 64 rows: tensor cores                      arithmetic
+//     begin      before it, what it adds to: a thread an output       a write of y
+//     round      x in the weights' type: a thread an element          a read of x
 //
 // Kernels 1 and 2 sum each output in one order whatever the number of rows.  cuBLAS does
 // not: --kernel matmul=warp (or naive) keeps it out.
@@ -69,7 +71,8 @@ static __device__ void put(float *y, float sum, const float *bias, int o, int ad
     *y = add ? *y + value : value;
 }
 
-// A thread: output o of row t.  Grid: (outputs / 128, rows).
+// A thread: output o of row t.  Grid: (outputs / 128, rows).  Lanes read weights that lie
+// a row apart: 32 transactions a warp.
 template <typename W>
 static __global__ void matmul_kernel1(float *y, const float *x, const W *w,
                                       const float *bias, int in, int out, int stride,

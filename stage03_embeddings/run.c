@@ -74,8 +74,7 @@ static void compute(const Input *in, const Embeddings *e, float *x)
 {
     State s;
     state_init(&s, &in->config, in->n);
-    for (int i = 0; i < in->n; i++)
-        state_row(&s, in->ids[i], i);
+    state_text(&s, in->ids, in->n);
     state_upload(&s);
     embeddings_forward(e, &s);
     trace_dump("hidden_states", 0, s.x, s.T, in->config.C);

@@ -1,11 +1,15 @@
 // Small operations between the matrix products; see ops.c.  Chapters 4 to 6.
+//
+//     kernel        idea                             bound
+//     softmax       one thread                       one thread's speed
+//     matmul_naive  a thread an output               T reads of the weights
 #include "device_cuda.h"
 extern "C" {
 #include "ops.h"
 #include "elementary.h"
 }
 
-// One thread: a softmax of n numbers is too little work for more.
+// One thread, alone: a softmax of n numbers is too little work for more.
 static __global__ void softmax_kernel(float *x, int n)
 {
     float max = -INFINITY, sum = 0;
@@ -23,7 +27,8 @@ void softmax(float *x, int n)
     CUDA_LAUNCHED();
 }
 
-// A thread: output o of row t.
+// A thread: output o of row t.  Grid: (outputs / 128, rows).  A warp reads 32 weights
+// that lie side by side.
 static __global__ void matmul_naive_kernel(float *y, const float *x, const float *w,
                                            const float *bias, int in, int out)
 {

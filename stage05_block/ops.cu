@@ -1,4 +1,10 @@
 // Small operations between the matrix products; see ops.c.  Chapters 4 to 6.
+//
+//     kernel        idea                             bound
+//     softmax       one thread                       one thread's speed
+//     matmul_naive  a thread an output               T reads of the weights
+//     layernorm     a block a row                    a read and a write of x
+//     gelu          a thread a number                the same
 #include "device_cuda.h"
 extern "C" {
 #include "ops.h"
@@ -6,7 +12,7 @@ extern "C" {
 #include "trace.h"
 }
 
-// One thread: a softmax of n numbers is too little work for more.
+// One thread, alone: a softmax of n numbers is too little work for more.
 static __global__ void softmax_kernel(float *x, int n)
 {
     float max = -INFINITY, sum = 0;
@@ -24,7 +30,8 @@ void softmax(float *x, int n)
     CUDA_LAUNCHED();
 }
 
-// A thread: output o of row t.
+// A thread: output o of row t.  Grid: (outputs / 128, rows).  A warp reads 32 weights
+// that lie side by side.
 static __global__ void matmul_naive_kernel(float *y, const float *x, const float *w,
                                            const float *bias, int in, int out)
 {
@@ -52,19 +59,19 @@ static __device__ float block_sum(float x)
 {
     __shared__ float part[LANES];
     part[threadIdx.x] = x;
-    __syncthreads();
+    __syncthreads();  // all parts are there
     for (int half = LANES / 2; half > 0; half /= 2) {
         if ((int)threadIdx.x < half)
             part[threadIdx.x] += part[threadIdx.x + half];
-        __syncthreads();
+        __syncthreads();  // before the next half of them
     }
     float sum = part[0];
     __syncthreads();  // before the next call writes
     return sum;
 }
 
-// A block: row t.  A thread: elements i, i + 128, ...  Three passes over the row, of
-// which the first brings it into the cache.
+// A block: row t.  A thread: elements i, i + 128, ...  Grid: rows.  Three passes over the
+// row, of which the first brings it into the cache.
 static __global__ void layernorm_kernel(float *y, const float *x, Norm n, int C)
 {
     const float *row = x + (size_t)blockIdx.x * C;
@@ -88,7 +95,7 @@ void layernorm(float *y, const float *x, const Norm *n, int T, int C)
     CUDA_LAUNCHED();
 }
 
-// A thread: one number.
+// A thread: one number.  Grid: numbers / 256.
 static __global__ void gelu_kernel(float *x, int n)
 {
     const float root = 0.79788456f;  // sqrt(2 / pi)

@@ -55,7 +55,8 @@ static __device__ float value(const Head *h, int j, int i)
     return h->v[(size_t)j * h->stride + i];
 }
 
-// A thread: element i of head h of row t.  Grid: (heads, rows), HS threads.
+// A thread: element i of head h of row t.  Grid: (heads, rows), HS threads.  Each reads
+// the keys twice and its column of the values once.
 static __global__ void attention_kernel1(const float *qkv, float *mix, int C, int HS)
 {
     Head h = head_of(qkv, mix, C, HS, blockIdx.y, blockIdx.x);
@@ -86,7 +87,7 @@ static __global__ void attention_kernel2(const float *qkv, float *mix, int C, in
         float mine = lane < n ? score(&h, j + lane) : -INFINITY;
         float new_max = fmaxf(max, warp_max(mine)), fade = exp_f32(max - new_max);
         p[lane] = lane < n ? exp_f32(mine - new_max) : 0;
-        __syncthreads();
+        __syncthreads();  // p is complete
         sum = fmaf(sum, fade, warp_sum(p[lane]));
         max = new_max;
         for (int i = lane; i < HS; i += 32) {

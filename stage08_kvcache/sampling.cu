@@ -1,7 +1,15 @@
-// From logits to the next token; see sampling.c.  A block of THREADS threads has a row of
-// logits, and each thread every THREADS-th of them.  Nothing is sorted: a filter keeps
-// what is not below a threshold, and the threshold is found bit by bit, with a pass over
-// the logits for each bit.
+// From logits to the next token; see sampling.c.
+//
+//     kernel  idea       bound
+//     next    one block  a block's reads of the logits: up to three,
+//     probs   one block  and some 40 for each of top-k and top-p
+//
+// A block of THREADS threads has a row of logits, and each thread every THREADS-th of
+// them, logits and counts: no other thread reads or writes these, but to count, and so
+// most steps need no barrier between.  Nothing is sorted: a filter keeps what is not
+// below a threshold, and the threshold is found bit by bit, with a pass over the logits
+// for each bit.
+//
 // Chapter 7.
 #include "device_cuda.h"
 extern "C" {
@@ -97,16 +105,15 @@ static __device__ void penalize(const Sampler *sp, int n)
     const SamplingParams *p = &sp->params;
     for (int i = threadIdx.x; i < sp->V; i += THREADS)
         sp->counts[i] = 0;
-    __syncthreads();
+    __syncthreads();  // before others count
     for (int i = threadIdx.x; i < n; i += THREADS)
         atomicAdd(&sp->counts[sp->text[i]], 1);
-    __syncthreads();
+    __syncthreads();  // all is counted
     for (int i = threadIdx.x; i < sp->V; i += THREADS)
         if (sp->counts[i] > 0) {
             float x = sp->logits[i] - (p->presence + p->frequency * (float)sp->counts[i]);
             sp->logits[i] = x > 0 ? x / p->repetition : x * p->repetition;
         }
-    __syncthreads();
 }
 
 static __device__ void forbid_ngrams(const Sampler *sp, int n)
@@ -115,7 +122,7 @@ static __device__ void forbid_ngrams(const Sampler *sp, int n)
     double marked = 0;
     for (int i = threadIdx.x; i < sp->V; i += THREADS)
         sp->counts[i] = 0;
-    __syncthreads();
+    __syncthreads();  // before others count
     for (int i = threadIdx.x; i + size < n; i += THREADS) {
         bool same = true;
         for (int k = 0; k < size; k++)
@@ -123,14 +130,13 @@ static __device__ void forbid_ngrams(const Sampler *sp, int n)
         if (same)
             atomicExch(&sp->counts[sp->text[i + size]], 1);
     }
-    __syncthreads();
+    __syncthreads();  // all are marked
     for (int i = threadIdx.x; i < sp->V; i += THREADS)
         marked += sp->counts[i];
     if (block_sum(marked) < sp->V)
         for (int i = threadIdx.x; i < sp->V; i += THREADS)
             if (sp->counts[i])
                 sp->logits[i] = -INFINITY;
-    __syncthreads();
 }
 
 // sp->logits: after penalties and temperature, the greatest 0.  false: one was not a
@@ -155,7 +161,6 @@ static __device__ bool prepare(const Sampler *sp, const float *logits, int n)
     max = block_max(max);
     for (int i = threadIdx.x; i < sp->V; i += THREADS)
         sp->logits[i] = (sp->logits[i] - max) / divisor;
-    __syncthreads();
     return true;
 }
 
@@ -225,6 +230,7 @@ static __device__ int choose(const Sampler *sp, const float *logits, int index)
     return id;
 }
 
+// A block, alone.
 static __global__ void next_kernel(Sampler sp, const float *logits, const int *index,
                                    int *next)
 {
@@ -233,7 +239,7 @@ static __global__ void next_kernel(Sampler sp, const float *logits, const int *i
         *next = id;
 }
 
-// probs: exp(logit) of what is kept, divided by their sum.
+// A block, alone.  probs: exp(logit) of what is kept, divided by their sum.
 static __global__ void probs_kernel(Sampler sp, const float *logits, int index,
                                     float *probs)
 {

@@ -1,5 +1,11 @@
-// Acceptance by rejection; see accept.c.  A block of THREADS threads; each has a stretch
-// of the vocabulary.
+// Acceptance by rejection; see accept.c.
+//
+//     kernel    idea                                           bound
+//     test      one block: all its threads find out how many   as residual
+//               stay, each for itself; then as residual
+//     residual  one block: a thread some of the vocabulary     a block's reads of p and q
+//     certain   a thread a token                               a write of V floats
+//
 // Chapter 10.
 #include "device_cuda.h"
 extern "C" {
@@ -32,7 +38,7 @@ static __device__ int draw(const float *p, const float *q, int V, float u)
     for (int i = from; i < from + each && i < V; i++)
         sum += residual(p, q, i);
     part[threadIdx.x] = sum;
-    __syncthreads();
+    __syncthreads();  // all parts are there
     if (threadIdx.x == 0) {
         int at = 0, last = -1;
         for (int t = 0; t < THREADS; t++)
@@ -46,10 +52,8 @@ static __device__ int draw(const float *p, const float *q, int V, float u)
             last = residual(p, q, i) > 0 ? i : -1;
         drawn = total > 0 ? last : -1;
     }
-    __syncthreads();
-    int id = drawn;
-    __syncthreads();  // before the next call writes
-    return id;
+    __syncthreads();  // drawn is there; the next call's first barrier is before it writes
+    return drawn;
 }
 
 static __device__ int draw_residual(const float *p, const float *q, int V, float u)
@@ -60,6 +64,7 @@ static __device__ int draw_residual(const float *p, const float *q, int V, float
     return id < 0 ? 0 : id;
 }
 
+// A block of THREADS threads, alone.
 static __global__ void residual_kernel(const float *p, const float *q, int V, float u,
                                        int *result)
 {
@@ -84,7 +89,8 @@ static __device__ float uniform(RandomKey key, int i, RandomPurpose purpose)
     return random_uniform(random_four(key, 0).v[0]);
 }
 
-// All threads test, each for itself: they come to the same end.
+// A block of THREADS threads, alone.  All of them test, each for itself: they come to the
+// same end.
 static __global__ void test_kernel(const float *p, const float *q, Proposals x, int V,
                                    RandomKey key, int *result)
 {
@@ -113,6 +119,7 @@ void accept_test(const float *p, const float *q, const int *proposed, int n, int
     *next = both[1];
 }
 
+// A thread: one token.  Grid: V / 256.
 static __global__ void certain_kernel(float *probs, int V, int id)
 {
     int i = blockIdx.x * blockDim.x + threadIdx.x;

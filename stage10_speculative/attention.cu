@@ -7,7 +7,9 @@
 //              a lane each; online softmax; then the lanes
 //              are elements of the values
 //     3 split  kernel 2 on parts of 256 keys, each by a warp   the same, by more warps:
-//              of its own; then the parts are put together     for few rows and many keys
+//              of its own; then `combine` puts them together   for few rows and many keys
+//     append   before them: a thread an element of a new key   the new keys and values:
+//              or value                                        one read, one write
 //
 // Chapters 4 and 8.
 #include "device_cuda.h"
@@ -81,7 +83,8 @@ static __device__ float value(const Head *h, int j, int i)
     return load_number(kvcache_at(v, h->layer, 1, h->h, slot), v->dtype, i);
 }
 
-// A thread: element i of head h of row t.  Grid: (heads, rows), HS threads.
+// A thread: element i of head h of row t.  Grid: (heads, rows), HS threads.  Each reads
+// the keys twice and its column of the values once.
 static __global__ void attention_kernel1(KVView v, int layer, const float *qkv,
                                          float *mix, int C)
 {
@@ -112,7 +115,7 @@ static __device__ void attend(const Head *h, int from, int to, float *out, float
         float mine = lane < n ? score(h, j + lane) : -INFINITY;
         float new_max = fmaxf(*max, warp_max(mine)), fade = exp_f32(*max - new_max);
         p[lane] = lane < n ? exp_f32(mine - new_max) : 0;
-        __syncthreads();
+        __syncthreads();  // p is complete
         *sum = fmaf(*sum, fade, warp_sum(p[lane]));
         *max = new_max;
         for (int i = lane; i < h->HS; i += 32) {
@@ -160,7 +163,7 @@ static __global__ void attention_kernel3(KVView v, int layer, const float *qkv,
 }
 
 // The parts of a head and row together, in order.  A thread: one element.  Grid: (heads,
-// rows), HS threads.
+// rows), HS threads.  Reads HS + 2 floats a part.
 static __global__ void combine_kernel(KVView v, float *mix, int C, const float *parts,
                                       int n)
 {

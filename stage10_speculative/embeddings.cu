@@ -1,4 +1,8 @@
 // Token and position embeddings: x[t] = wte[ids[t]] + wpe[pos[t]]; see embeddings.c.
+//
+//     kernel      idea            bound
+//     embeddings  a block a row   two reads and a write of a row
+//
 // Chapter 3.
 #include "device_cuda.h"
 extern "C" {
@@ -8,8 +12,7 @@ extern "C" {
 }
 #include "load.cuh"
 
-// A block: row t.  A thread: elements i, i + 128, ...  Reads two rows of weights, writes
-// one row.
+// A block: row t.  A thread: elements i, i + 128, ...  Grid: rows.
 static __global__ void embeddings_kernel(float *x, Matrix wte, Matrix wpe, const int *ids,
                                          const int *pos, int C)
 {

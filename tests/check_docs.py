@@ -1,111 +1,89 @@
 """make check-docs: do links lead somewhere, and is quoted code still the code?
 
 Links and anchors in README, CONTRIBUTING, CHANGELOG, docs/ and the models' READMEs must
-resolve.  A comment on the line before a code fence says what it is checked against:
+resolve, images must have an alt text, and each figure a page that shows it.  A comment on
+the line before a code fence says what it is checked against:
 
     <!-- code: stage08_kvcache/attention.c -->  its lines stand there, verbatim and in
                                                 order; a line `// ...` (or # ...) skips
     <!-- diff: 08 attention.c -->               each + line is new in stage 08, each -
                                                 line gone since 07; + and context lines
                                                 stand together, but `// ...` skips
+    <!-- answer: 08a -->                        a patch that applies to the tree
+    <!-- run: ... -->                           run_docs.py executes it
     <!-- sample: ... -->                        not checked: numbers that vary
 
-A new kind of fence is a function in CHECKS.  The number of words (outside of fences) of
-each chapter is printed, and which fences of C or diffs nothing checks.
+A new kind of fence is a function in CHECKS.  Of each chapter the number of words (outside
+of fences) is printed, how many functions of its stage it shows (chapters.py says what a
+finished chapter must have), and which fences of C or diffs nothing checks.  codespell,
+where it is installed, reads all pages.
 """
 
 import os
 import re
+import shutil
+import subprocess
 from urllib.parse import unquote
 
+import chapters
 import stages
+from pages import Page
 from stages import Tree
 
 PAGES = ("README.md", "CONTRIBUTING.md", "CHANGELOG.md", "docs/**/*.md",
          "models/README.md", "models/*/README.md", "tests/README.md", "tests/*/README.md")
-UNCHECKED = ("run", "sample")  # run: not executed yet
+UNCHECKED = ("run", "sample")  # run: run_docs.py executes it
 LANGUAGES = ("c", "cuda", "diff")  # fences that ought to be checked
 
-FENCE = re.compile(r"\s*(```+|~~~+)\s*(\w*)")
-NOTE = re.compile(r"\s*<!--\s*(\w+):\s*(.*?)\s*-->\s*$")
 LINK = re.compile(r"\[(?:[^\[\]]|\[[^\]]*\])*\]"  # a link's text may hold [brackets]
                   r"\(\s*<?([^)\s>]+)>?(?:\s+\"[^\"]*\")?\s*\)")
-OTHER_LINKS = re.compile(r"^\s*\[[^\]]+\]:\s*(\S+)|(?:href|src)=\"([^\"]+)\"")
+IMAGE = re.compile(r"!\[([^\]]*)\]\(([^)\s]+)[^)]*\)")
+IMG = re.compile(r"<img\b[^>]*>")
+ALT = 20  # characters that an alt text has at least: it tells what the figure tells
+SPELLED = "fro,ot,te,hel,ther,wit"  # words of the default model and of options
+OTHER_LINKS = re.compile(r"(?m)^[ \t]*\[[^\]]+\]:\s*(\S+)|(?:href|src)=\"([^\"]+)\"")
 SKIP = re.compile(r"[ +-]?\s*(//|#) \.\.\.\s*$")
-
-
-class Fence:
-    """A code fence: where it opens, its language, its lines, the note above it."""
-
-    def __init__(self, line, language, note):
-        self.line, self.language, self.note, self.lines = line, language, note, []
-
-
-class Page:
-    """A markdown file: its prose lines as (number, text), its fences, its anchors."""
-
-    def __init__(self, path, name):
-        self.name, self.prose, self.fences, self.stray = name, [], [], []
-        fence = end = note = None
-        indent = 0
-        for i, line in enumerate(path.read_text(encoding="utf-8").splitlines(), 1):
-            opening = FENCE.match(line)
-            if fence and line.strip() == end:
-                fence = None
-            elif fence:
-                fence.lines.append(line[indent:] if not line[:indent].strip() else line)
-            elif opening:
-                fence = Fence(i, opening[2], note and note[1])
-                self.fences.append(fence)
-                end, indent, note = opening[1], len(line) - len(line.lstrip()), None
-            else:
-                if note and line.strip():
-                    self.stray.append(note)
-                    note = None
-                found = NOTE.match(line)
-                note = (i, found.groups()) if found else note
-                self.prose.append((i, line))
-        self.open = fence
-        self.stray += [note] if note else []
-        self.anchors = set(anchors(line for _, line in self.prose))
-
-    def words(self):
-        text = " ".join(line for _, line in self.prose)
-        return len(re.sub(r"<!--.*?-->", " ", text).split())
-
-
-def anchors(lines):
-    """The names that GitHub gives to headings, and those set by hand."""
-    seen = {}
-    for line in lines:
-        yield from re.findall(r"<a (?:id|name)=\"([^\"]+)\"", line)
-        heading = re.match(r"#{1,6}\s+(.*?)\s*#*$", line)
-        if heading:
-            text = re.sub(r"\[([^\]]*)\]\([^)]*\)", r"\1", heading[1]).lower()
-            slug = re.sub(r"[^\w\- ]", "", text.replace("`", "")).replace(" ", "-")
-            count = seen[slug] = seen.get(slug, -1) + 1
-            yield f"{slug}-{count}" if count else slug
 
 
 def check_links(page, pages, root):
     """Relative links: the file is there, inside the tree, and has the anchor."""
-    for i, line in page.prose:
-        line = re.sub(r"`[^`]*`", "", line)
-        targets = LINK.findall(line) + [a or b for a, b in OTHER_LINKS.findall(line)]
-        for link in targets:
-            if re.match(r"[a-z][a-z0-9+.-]*:", link, re.I):
-                continue
-            where = f"{page.name}:{i}: link {link}"
-            path, _, anchor = unquote(link).partition("#")
-            name = os.path.normpath(os.path.join(os.path.dirname(page.name), path))
-            name = name if path else page.name
-            if os.path.isabs(path) or name.startswith(".."):
-                yield f"{where}: leads out of the tree: write it relative to this page"
-            elif not (root / name).exists():
-                yield f"{where}: there is no {name}: correct the path"
-            elif anchor and name in pages and anchor not in pages[name].anchors:
-                near = ", ".join(sorted(pages[name].anchors)[:8])
-                yield f"{where}: no heading gives #{anchor}; {name} has {near}, ..."
+    links = [(i, m[1]) for i, m in page.find(LINK)]
+    links += [(i, m[1] or m[2]) for i, m in page.find(OTHER_LINKS)]
+    for i, link in sorted(links):
+        if re.match(r"[a-z][a-z0-9+.-]*:", link, re.I):
+            continue
+        where = f"{page.name}:{i}: link {link}"
+        path, _, anchor = unquote(link).partition("#")
+        name = os.path.normpath(os.path.join(os.path.dirname(page.name), path))
+        name = name if path else page.name
+        if os.path.isabs(path) or name.startswith(".."):
+            yield f"{where}: leads out of the tree: write it relative to this page"
+        elif not (root / name).exists():
+            yield f"{where}: there is no {name}: correct the path"
+        elif anchor and name in pages and anchor not in pages[name].anchors:
+            near = ", ".join(sorted(pages[name].anchors)[:8])
+            yield f"{where}: no heading gives #{anchor}; {name} has {near}, ..."
+
+
+def check_images(page):
+    """Whoever cannot see a figure must be told what it shows."""
+    alts = [(i, m[1]) for i, m in page.find(IMAGE)]
+    alts += [(i, (re.findall(r'alt="([^"]*)"', m[0]) or [""])[0]) for i, m in page.find(IMG)]
+    for i, alt in sorted(alts):
+        if len(alt.strip()) < ALT:
+            yield f"{page.name}:{i}: image without an alt text: say what it shows"
+
+
+def check_figures(pages, root):
+    """Each figure is shown, and says in itself what it is."""
+    shown = {os.path.normpath(os.path.join(os.path.dirname(page.name), m[2]))
+             for page in pages.values() for _, m in page.find(IMAGE)}
+    for path in sorted((root / "docs" / "figures").glob("*.svg")):
+        name = path.relative_to(root).as_posix()
+        if name not in shown:
+            yield f"{name}: no page shows it: show it, or delete it"
+        if "<title>" not in path.read_text(encoding="utf-8"):
+            yield f"{name}: has no <title>"
 
 
 def segments(lines):
@@ -135,7 +113,7 @@ def find_run(run, lines, start):
     return None, most
 
 
-def check_occurs(fence_lines, lines, name):
+def check_occurs(fence, fence_lines, lines, name):
     """All segments occur in order; yields the first line that does not."""
     start = 0
     for run in segments(fence_lines):
@@ -145,6 +123,7 @@ def check_occurs(fence_lines, lines, name):
             yield f"{name} has no such line{where}: {run[matched]!r}: quote it anew"
             return
         start = at + len(run)
+        fence.shown |= {(name, i) for i in range(at, start)}
 
 
 def check_code(fence, argument, tree):
@@ -154,7 +133,7 @@ def check_code(fence, argument, tree):
         yield f"there is no file {argument}: correct the path in the comment"
         return
     lines = path.read_text(encoding="utf-8").splitlines()
-    yield from check_occurs(fence.lines, lines, argument)
+    yield from check_occurs(fence, fence.lines, lines, argument)
 
 
 def check_diff(fence, argument, tree):
@@ -180,10 +159,21 @@ def check_diff(fence, argument, tree):
             return
     rest = [line if SKIP.match(line) else line[1:] for line in fence.lines
             if line[:1] != "-" and line[:2] != "@@"]
-    yield from check_occurs(rest, new, f"{stage.name}/{name}")
+    yield from check_occurs(fence, rest, new, f"{stage.name}/{name}")
 
 
-CHECKS = {"code": check_code, "diff": check_diff}
+def check_answer(fence, argument, tree):
+    """<!-- answer: 08a -->"""
+    patch = "\n".join(fence.lines) + "\n"
+    done = subprocess.run(["git", "apply", "--check", "-"], cwd=tree.root,
+                          input=patch.encode("utf-8"), stdout=subprocess.PIPE,
+                          stderr=subprocess.STDOUT)
+    if done.returncode:
+        said = done.stdout.decode("utf-8", "replace").strip().split("\n")[0]
+        yield f"the answer {argument} does not apply: {said}: make the patch anew"
+
+
+CHECKS = {"code": check_code, "diff": check_diff, "answer": check_answer}
 
 
 def check_fences(page, tree):
@@ -203,25 +193,44 @@ def check_fences(page, tree):
             yield f"{page.name}:{fence.line}: unknown kind of fence, {kind}: use {known}"
 
 
-def summary(page):
+def check_spelling(names, root):
+    """What codespell finds in the pages."""
+    if not names or not shutil.which("codespell"):
+        return
+    done = subprocess.run(["codespell", f"--ignore-words-list={SPELLED}", *names],
+                          cwd=root, stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
+    for line in done.stdout.decode("utf-8", "replace").splitlines():
+        yield f"{line}: correct it, or add the word to SPELLED"
+
+
+def summary(page, functions):
     """A chapter's line in the listing."""
     checked = sum(bool(f.note and f.note[0] in CHECKS) for f in page.fences)
     loose = [str(f.line) for f in page.fences if not f.note and f.language in LANGUAGES]
-    text = f"{page.name}: {page.words()} words, {checked} fences checked"
+    text = f"{page.name}: {page.words()} words, {checked} fences checked, {functions}"
     return text + (f"; unchecked code at lines {', '.join(loose)}" if loose else "")
 
 
 def main():
-    tree = Tree(stages.arguments(__doc__).parse_args().root)
+    parser = stages.arguments(__doc__)
+    parser.add_argument("--finished", action="store_true",
+                        help="treat drafts as finished chapters, too")
+    args = parser.parse_args()
+    tree = Tree(args.root)
     paths = {p for pattern in PAGES for p in tree.root.glob(pattern)}
     names = sorted(p.relative_to(tree.root).as_posix() for p in paths)
     pages = {name: Page(tree.root / name, name) for name in names}
     problems = []
     for page in pages.values():
         problems += check_links(page, pages, tree.root)
+        problems += check_images(page)
         problems += check_fences(page, tree)
         if re.fullmatch(r"docs/\d\d-.*\.md", page.name):
-            print(summary(page))
+            functions, more = chapters.check(page, pages, tree, args.finished)
+            print(summary(page, functions))
+            problems += more
+    problems += check_figures(pages, tree.root)
+    problems += check_spelling(names, tree.root)
     stages.finish(problems, f"{len(pages)} pages: links and fences are right")
 
 

@@ -27,7 +27,7 @@ import subprocess
 import sys
 
 import stages
-from check_docs import Page
+from pages import Page
 
 PAGES = ("README.md", "docs/*.md")
 TIMEOUT = 300  # seconds
