@@ -2,6 +2,7 @@
 #include "args.h"
 #include "error.h"
 #include "terminal.h"
+#include "threads.h"
 #include <assert.h>
 #include <errno.h>
 #include <getopt.h>
@@ -300,6 +301,7 @@ void args_parse(Args *a, int argc, char **argv)
     struct option options[ARGS_MAX + 3];
     char letters[3 * ARGS_MAX], names[ARGS_MAX][40];
     int code;
+    threads_wait_briefly(argv);
     tables(a, options, letters, names);
     opterr = 0;
     optind = 1;

@@ -3,20 +3,13 @@
 #include "halves.h"
 #include "elementary.h"
 #include "error.h"
-#ifdef __F16C__
-#include <immintrin.h>
-#endif
+#include "simd.h"
 
 static void widen_f16(float *out, const char *from, int n)
 {
     int i = 0;
-#ifdef __F16C__  // eight at once; gcc 12 does not find this by itself
-    for (; i + 8 <= n; i += 8) {
-        __m128i h =
-            _mm_loadu_si128((const __m128i *)(const void *)(from + 2 * (size_t)i));
-        _mm256_storeu_ps(out + i, _mm256_cvtph_ps(h));
-    }
-#endif
+    for (; i + LANES <= n; i += LANES)
+        floats_store(out + i, floats_of_f16(from + 2 * (size_t)i));
     for (; i < n; i++) {
         _Float16 h;
         memcpy(&h, from + 2 * (size_t)i, sizeof h);
@@ -26,7 +19,10 @@ static void widen_f16(float *out, const char *from, int n)
 
 static void widen_bf16(float *out, const char *from, int n)
 {
-    for (int i = 0; i < n; i++) {
+    int i = 0;
+    for (; i + LANES <= n; i += LANES)
+        floats_store(out + i, floats_of_bf16(from + 2 * (size_t)i));
+    for (; i < n; i++) {
         uint16_t h;
         memcpy(&h, from + 2 * (size_t)i, sizeof h);
         out[i] = float_of_bits((uint32_t)h << 16);

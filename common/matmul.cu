@@ -36,6 +36,9 @@ void matmul_set_invariant(bool on)
 
 size_t matrix_bytes(DType dtype, int in, int out)
 {
+    if (dtype == INT8 || dtype == INT4)
+        die("weights of type %s are for the CPU only so far; take --dtype bf16",
+            dtype_option(dtype));
     return (size_t)out * (size_t)matrix_stride(in) * dtype_size(dtype);
 }
 

@@ -5,8 +5,10 @@
 //     matrix_pack(&m, data, F32, MATRIX_IN_OUT);
 //     matmul(y, x, &m, bias, T);                  // x [T, C] -> y [T, 4C]
 //
-// Each output is summed over k = 0, 1, ... with one accumulator, whatever the number of
-// rows and of threads: the result for a row depends on that row alone, bit for bit.
+// Each output is summed over k in one order, whatever the number of rows and of threads:
+// the result for a row depends on that row alone, bit for bit.  F32 and F16: one product
+// after the other.  On the CPU x is rounded for the other types: to BF16, or, a row at a
+// time, to 255 steps (INT8, INT4).
 //
 // Inside a parallel region (OpenMP) all threads call these functions together and share
 // the work; outside one thread does all of it.
@@ -18,9 +20,9 @@
 
 typedef struct {
     const char *name;  // as in the file; names the operation in traces
-    DType dtype;       // of the packed weights: F32, F16, BF16
+    DType dtype;       // of the packed weights; INT8 and INT4 on the CPU only
     int in, out;
-    void *panels;  // device: [out / 16, rounded up][in][16]; missing outputs are 0
+    void *panels;  // device, matrix_bytes; how they lie is the implementation's affair
 } Matrix;
 
 typedef enum {

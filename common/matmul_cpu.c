@@ -1,23 +1,14 @@
-// y = x W + b on the CPU; see matmul.h.
+// y = x W + b on the CPU; see matmul.h, and matmul_cpu.h for how the weights lie.
 //
-// The weights lie in panels of 16 outputs: [in][16], so that one step of k loads the
-// weights of 16 outputs as one vector.  A tile is ROWS rows of x against one panel: each
-// weight that is loaded serves ROWS rows, and each output has one accumulator, which sees
-// k = 0, 1, 2, ...
-#include "matmul.h"
+// Rows of x are taken a block at a time: first the kernel's form of them is made (BF16,
+// or bytes), by all threads; then each thread takes panels, and multiplies the rows of
+// the block with them, a tile at a time.
+#include "matmul_cpu.h"
 #include "elementary.h"
 #include "halves.h"
 #include "memory.h"
 #include "trace.h"
 #include <stdlib.h>
-
-enum { PANEL = 16, DEPTH = 128 };
-
-#ifdef __AVX512F__
-enum { ROWS = 8 };  // one vector register each, of 32
-#else
-enum { ROWS = 4 };  // two vector registers each, of 16
-#endif
 
 const char *const matmul_kernels[] = { "panels", NULL };
 
@@ -26,175 +17,173 @@ void matmul_set_invariant(bool on)
     (void)on;  // it is anyway
 }
 
-static int panels_of(int out)
-{
-    return (out + PANEL - 1) / PANEL;
-}
+// The block of rows in the kernel's form: as wide as the widest matrix that was packed.
+static struct {
+    int in;
+    char *data;          // [BLOCK][in rounded up], at most 2 bytes each
+    float scale[BLOCK];  // INT8, INT4
+    int32_t *sum;        // [BLOCK][groups]
+} block;
 
-size_t matrix_bytes(DType dtype, int in, int out)
+void matmul_reserve(int in)
 {
-    return (size_t)panels_of(out) * (size_t)in * PANEL * dtype_size(dtype);
-}
-
-static char *panel_of(const Matrix *m, int panel)
-{
-    return (char *)m->panels + (size_t)panel * m->in * PANEL * dtype_size(m->dtype);
-}
-
-// One panel of floats from the file's numbers.
-static void gather_panel(float (*panel)[PANEL], const Matrix *m, const char *data,
-                         DType from, MatrixLayout layout, int first)
-{
-    size_t size = dtype_size(from);
-    int n = m->out - first < PANEL ? m->out - first : PANEL;
-    memset(panel, 0, (size_t)m->in * sizeof *panel);
-    if (layout == MATRIX_IN_OUT) {
-        for (int k = 0; k < m->in; k++)
-            halves_to_floats(panel[k], data + ((size_t)k * m->out + first) * size, from,
-                             n);
+    int wide = (in + 63) / 64 * 64;
+    if (wide <= block.in)
         return;
+    free(block.data);
+    free(block.sum);
+    block.in = wide;
+    block.data = memory_alloc((size_t)BLOCK * (size_t)wide, 2, "rows of a product");
+    block.sum = memory_alloc((size_t)BLOCK * (size_t)wide / GROUP, sizeof *block.sum,
+                             "rows of a product");
+}
+
+// x rounded to steps of the largest |x| / 127; `sums` of each group of bytes.
+static float quantise(int8_t *to, int32_t *sums, const float *x, int in, int steps,
+                      int group)
+{
+    float max = 0;
+    for (int k = 0; k < in; k++)
+        max = fabsf(x[k]) > max ? fabsf(x[k]) : max;
+    float scale = max / 127, inverse = max > 0 ? 127 / max : 0;
+    for (int k = 0; k < in; k++) {
+        // Adding 1.5 * 2^23 leaves the nearest integer in the lowest bits.
+        to[k] = (int8_t)bits_of_float(fmaf(x[k], inverse, 12582912.0f));
     }
-    float row[DEPTH];
-    for (int j = 0; j < n; j++)
-        for (int k = 0; k < m->in; k += DEPTH) {
-            int depth = m->in - k < DEPTH ? m->in - k : DEPTH;
-            halves_to_floats(row, data + ((size_t)(first + j) * m->in + k) * size, from,
-                             depth);
-            for (int i = 0; i < depth; i++)
-                panel[k + i][j] = row[i];
-        }
-}
-
-void matrix_pack(Matrix *m, const void *data, DType from, MatrixLayout layout)
-{
-    #pragma omp parallel
-    {
-        float(*panel)[PANEL] =
-            memory_alloc((size_t)m->in, sizeof *panel, "packing weights");
-        #pragma omp for
-        for (int p = 0; p < panels_of(m->out); p++) {
-            gather_panel(panel, m, data, from, layout, p * PANEL);
-            floats_to_halves(panel_of(m, p), panel[0], m->dtype, m->in * PANEL);
-        }
-        free(panel);
+    memset(to + in, 0, (size_t)(steps - in));
+    for (int g = 0; g * group < steps; g++) {
+        int32_t sum = 0;
+        for (int k = 0; k < group; k++)
+            sum += to[g * group + k];
+        sums[g] = sum;
     }
+    return scale;
 }
 
-void matrix_row(float *w, const Matrix *m, int row)
+// Rows t0 .. of x in the form that m's kernel reads.
+static Rows prepare(const float *x, const Matrix *m, int rows)
 {
-    const char *panel = panel_of(m, row / PANEL);
-    size_t size = dtype_size(m->dtype);
-    for (int k = 0; k < m->in; k++)
-        halves_to_floats(w + k, panel + ((size_t)k * PANEL + row % PANEL) * size,
-                         m->dtype, 1);
+    int steps = matmul_steps(m->dtype, m->in), group = m->dtype == INT4 ? GROUP : steps;
+    if (m->dtype == F32 || m->dtype == F16)
+        return (Rows){ (const char *)x, (size_t)m->in * sizeof *x, NULL, NULL, 0 };
+    size_t stride = (size_t)steps * (m->dtype == BF16 ? 2 : 1);
+    #pragma omp for
+    for (int t = 0; t < rows; t++) {
+        const float *from = x + (size_t)t * m->in;
+        char *to = block.data + (size_t)t * stride;
+        if (m->dtype == BF16) {
+            floats_to_halves(to, from, BF16, m->in);
+            memset(to + 2 * (size_t)m->in, 0, stride - 2 * (size_t)m->in);
+        } else {
+            block.scale[t] =
+                quantise((int8_t *)to, block.sum + (size_t)t * (size_t)(steps / group),
+                         from, m->in, steps, group);
+        }
+    }
+    return (Rows){ block.data, stride, block.scale, block.sum, steps / group };
 }
 
-// acc[r] += x[r][0 .. n) times n rows of a panel.  `rows` is a constant where this is
-// called; with the loops over it unrolled, the accumulators stay in registers.
-static inline __attribute__((always_inline)) void tile_step(float (*acc)[PANEL],
-                                                            const float *x, int stride,
-                                                            const float (*w)[PANEL],
-                                                            int n, int rows)
+static Rows rows_from(Rows x, int t)
 {
-    float sum[ROWS][PANEL];
-    #pragma GCC unroll 8
-    for (int r = 0; r < rows; r++)
-        #pragma omp simd
+    x.data += (size_t)t * x.stride;
+    if (x.scale) {
+        x.scale += t;
+        x.sum += (size_t)t * x.groups;
+    }
+    return x;
+}
+
+// INT8: from integers to numbers.  A weight's byte is 128 too large.
+static void scale_sums(const Tile *t, const int32_t (*sum)[PANEL])
+{
+    const float *scales =
+        (const float *)(const void *)(t->panel + (size_t)t->steps * PANEL);
+    for (int r = 0; r < t->rows; r++)
         for (int j = 0; j < PANEL; j++)
-            sum[r][j] = acc[r][j];
-    for (int k = 0; k < n; k++)
-        #pragma GCC unroll 8
-        for (int r = 0; r < rows; r++)
-            #pragma omp simd
+            t->sum[r][j] =
+                (float)(sum[r][j] - 128 * t->x.sum[r]) * (t->x.scale[r] * scales[j]);
+}
+
+static void multiply_tile(const Tile *t, DType dtype, bool amx)
+{
+    int32_t whole[TILE_ROWS][PANEL];
+    if (dtype == BF16 && amx) {
+        amx_bf16(t);
+    } else if (dtype == INT8) {
+        Tile integers = *t;
+        integers.sum = (float(*)[PANEL])whole;
+        if (amx && t->rows > 4)
+            amx_int8(t, whole);
+        else
+            tile_multiply(&integers, dtype);
+        scale_sums(t, (const int32_t(*)[PANEL])whole);
+    } else {
+        tile_multiply(t, dtype);
+        for (int r = 0; dtype == INT4 && r < t->rows; r++)
             for (int j = 0; j < PANEL; j++)
-                sum[r][j] = fmaf(x[(size_t)r * stride + k], w[k][j], sum[r][j]);
-    #pragma GCC unroll 8
-    for (int r = 0; r < rows; r++)
-        #pragma omp simd
-        for (int j = 0; j < PANEL; j++)
-            acc[r][j] = sum[r][j];
-}
-
-// The same for any number of rows up to ROWS: a constant in each case.
-static void tile_rows(float (*acc)[PANEL], const float *x, int stride,
-                      const float (*w)[PANEL], int n, int rows)
-{
-    switch (rows) {
-    case 1:
-        tile_step(acc, x, stride, w, n, 1);
-        break;
-    case 2:
-        tile_step(acc, x, stride, w, n, 2);
-        break;
-    case 3:
-        tile_step(acc, x, stride, w, n, 3);
-        break;
-    case 4:
-        tile_step(acc, x, stride, w, n, 4);
-        break;
-#if defined(__AVX512F__)
-    case 5:
-        tile_step(acc, x, stride, w, n, 5);
-        break;
-    case 6:
-        tile_step(acc, x, stride, w, n, 6);
-        break;
-    case 7:
-        tile_step(acc, x, stride, w, n, 7);
-        break;
-    case 8:
-        tile_step(acc, x, stride, w, n, 8);
-        break;
-#endif
+                t->sum[r][j] *= t->x.scale[r];
     }
 }
 
-// `rows` rows of y against one panel.  Weights of 16 bits are widened DEPTH rows of the
-// panel at a time; that changes where they come from, not the order of the sum.
-static void tile(float *y, const float *x, const Matrix *m, const float *bias, int panel,
-                 int rows, int add)
+// y[j] = sum[j] + bias[j], or that is added to y.
+static void put(float *y, const float *sum, const float *bias, int n, bool add)
 {
-    float acc[ROWS][PANEL] = { 0 }, wide[DEPTH][PANEL];
-    const char *w = panel_of(m, panel);
+    for (int j = 0; j < n; j++) {
+        float value = sum[j] + (bias ? bias[j] : 0.0f);
+        y[j] = add ? y[j] + value : value;
+    }
+}
+
+// `rows` rows of y, at one panel.
+static void multiply_panel(float *y, Rows x, const Matrix *m, const float *bias,
+                           int panel, int rows, bool add, bool amx)
+{
+    float sum[TILE_ROWS][PANEL];
     int first = panel * PANEL, n = m->out - first < PANEL ? m->out - first : PANEL;
-    for (int k = 0; k < m->in; k += DEPTH) {
-        int depth = m->in - k < DEPTH ? m->in - k : DEPTH;
-        const char *part = w + (size_t)k * PANEL * dtype_size(m->dtype);
-        const float(*floats)[PANEL] = (const float(*)[PANEL])part;
-        if (m->dtype != F32) {
-            halves_to_floats(wide[0], part, m->dtype, depth * PANEL);
-            floats = (const float(*)[PANEL])wide;
-        }
-        tile_rows(acc, x + k, m->in, floats, depth, rows);
+    for (int t = 0; t < rows; t += TILE_ROWS) {
+        Tile tile = {
+            .steps = matmul_steps(m->dtype, m->in),
+            .panel = (const char *)m->panels +
+                     (size_t)panel * matmul_panel_bytes(m->dtype, m->in),
+            .x = rows_from(x, t),
+            .rows = rows - t < TILE_ROWS ? rows - t : TILE_ROWS,
+            .sum = sum,
+        };
+        multiply_tile(&tile, m->dtype, amx);
+        for (int r = 0; r < tile.rows; r++)
+            put(y + (size_t)(t + r) * m->out + first, sum[r], bias ? bias + first : NULL,
+                n, add);
     }
-    for (int r = 0; r < rows; r++)
-        for (int j = 0; j < n; j++) {
-            float *to = y + (size_t)r * m->out + first + j;
-            float value = acc[r][j] + (bias ? bias[first + j] : 0.0f);
-            *to = add ? *to + value : value;
-        }
 }
 
 static void multiply(float *y, const float *x, const Matrix *m, const float *bias, int T,
-                     int add)
+                     bool add)
 {
     double bytes =
         (double)matrix_bytes(m->dtype, m->in, m->out) + 4.0 * T * (m->in + m->out);
     if (!trace_op(m->name, bytes, 2.0 * T * m->in * m->out))
         return;
-    #pragma omp for collapse(2)
-    for (int panel = 0; panel < panels_of(m->out); panel++)
-        for (int t = 0; t < T; t += ROWS)
-            tile(y + (size_t)t * m->out, x + (size_t)t * m->in, m, bias, panel,
-                 T - t < ROWS ? T - t : ROWS, add);
+    bool amx = (m->dtype == BF16 || m->dtype == INT8) && amx_there();
+    if (amx)
+        amx_begin();
+    for (int t = 0; t < T; t += BLOCK) {
+        int rows = T - t < BLOCK ? T - t : BLOCK;
+        Rows prepared = prepare(x + (size_t)t * m->in, m, rows);
+        #pragma omp for schedule(dynamic)
+        for (int panel = 0; panel < matmul_panels(m->out); panel++)
+            multiply_panel(y + (size_t)t * m->out, prepared, m, bias, panel, rows, add,
+                           amx);
+    }
+    if (amx)
+        amx_end();
 }
 
 void matmul(float *y, const float *x, const Matrix *w, const float *bias, int T)
 {
-    multiply(y, x, w, bias, T, 0);
+    multiply(y, x, w, bias, T, false);
 }
 
 void matmul_add(float *y, const float *x, const Matrix *w, const float *bias, int T)
 {
-    multiply(y, x, w, bias, T, 1);
+    multiply(y, x, w, bias, T, true);
 }

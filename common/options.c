@@ -39,7 +39,7 @@ void options_prompt(Args *a, Options *o)
 
 void options_compute(Args *a, Options *o)
 {
-    static const char *const dtypes[] = { "f32", "f16", "bf16", NULL };
+    static const char *const dtypes[] = { "f32", "f16", "bf16", "int8", "int4", NULL };
     o->computes = true;
     args_group(a, "Computation");
     args_choice(a, "dtype=TYPE", 'd', &o->dtype, -1, dtypes,

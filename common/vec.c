@@ -5,58 +5,124 @@
 #include "vec.h"
 #include "elementary.h"
 #include "halves.h"
+#include "simd.h"
 
-enum { LANES = 16 };
+enum { SUMS = 16, PARTS = SUMS / LANES, VECTORS = 4 };
+#define ALWAYS_INLINE static inline __attribute__((always_inline))  // with dtype constant
+
+static inline size_t size_of(DType dtype)
+{
+    return dtype == F32 ? 4 : 2;
+}
 
 static float add_lanes(float *sum)
 {
-    for (int half = LANES / 2; half > 0; half /= 2)
+    for (int half = SUMS / 2; half > 0; half /= 2)
         for (int i = 0; i < half; i++)
             sum[i] += sum[i + half];
     return sum[0];
 }
 
-static float dot(const float *a, const float *b, int n)
+// Partial sums of q . key: PARTS vectors hold 16.  The last, incomplete 16 are filled up
+// with zeros.
+static inline void dot(Floats *sum, const float *q, const char *key, DType dtype, int HS)
 {
-    float sum[LANES] = { 0 };
     int i = 0;
-    for (; i + LANES <= n; i += LANES)
-        for (int k = 0; k < LANES; k++)
-            sum[k] = fmaf(a[i + k], b[i + k], sum[k]);
-    for (int k = 0; i + k < n; k++)
-        sum[k] = fmaf(a[i + k], b[i + k], sum[k]);
-    return add_lanes(sum);
+    for (; i + SUMS <= HS; i += SUMS)
+        for (int p = 0; p < PARTS; p++) {
+            Floats k = floats_of(key + (size_t)(i + p * LANES) * size_of(dtype), dtype);
+            sum[p] = floats_fma(floats_load(q + i + p * LANES), k, sum[p]);
+        }
+    if (i == HS)
+        return;
+    float last[SUMS] = { 0 }, wide[SUMS] = { 0 };
+    memcpy(last, q + i, (size_t)(HS - i) * sizeof *q);
+    halves_to_floats(wide, key + (size_t)i * size_of(dtype), dtype, HS - i);
+    for (int p = 0; p < PARTS; p++)
+        sum[p] = floats_fma(floats_load(last + p * LANES), floats_load(wide + p * LANES),
+                            sum[p]);
 }
 
-// A row of numbers as f32: the row itself, or widened into `room`.
-static const float *widened(const void *row, DType dtype, int n, float *room)
+// As many keys at a time as a vector has lanes, so that their partial sums are added up
+// together.
+ALWAYS_INLINE void dots(float *out, const float *q, const char *keys, DType dtype,
+                        size_t stride, int n, int HS)
 {
-    if (dtype == F32)
-        return row;
-    halves_to_floats(room, row, dtype, n);
-    return room;
+    for (int j = 0; j < n; j += LANES) {
+        Floats whole[LANES] = { { 0 } };
+        int keys_left = n - j < LANES ? n - j : LANES;
+        for (int l = 0; l < keys_left; l++) {
+            Floats sum[PARTS] = { { 0 } };
+            dot(sum, q, keys + (size_t)(j + l) * stride, dtype, HS);
+            for (int half = PARTS / 2; half > 0; half /= 2)
+                for (int p = 0; p < half; p++)
+                    sum[p] += sum[p + half];
+            whole[l] = sum[0];
+        }
+        Floats all = floats_add_lanes(whole);
+        memcpy(out + j, &all, (size_t)keys_left * sizeof *out);
+    }
 }
 
-void vec_dots(float *dots, const float *q, const void *keys, DType dtype, int stride,
+void vec_dots(float *out, const float *q, const void *keys, DType dtype, int stride,
               int n, int HS)
 {
-    float room[dtype == F32 ? 1 : HS];
+    size_t bytes = (size_t)stride * dtype_size(dtype);
+    if (dtype == F32)
+        dots(out, q, keys, F32, bytes, n, HS);
+    else if (dtype == F16)
+        dots(out, q, keys, F16, bytes, n, HS);
+    else
+        dots(out, q, keys, BF16, bytes, n, HS);
+}
+
+// out[VECTORS * LANES] += the sum of p[j] * value j, kept in registers.
+ALWAYS_INLINE void mix_strip(float *out, const float *p, const char *values, DType dtype,
+                             size_t stride, int n, int vectors)
+{
+    Floats sum[VECTORS];
+    for (int v = 0; v < vectors; v++)
+        sum[v] = floats_load(out + v * LANES);
     for (int j = 0; j < n; j++) {
-        const void *key = (const char *)keys + (size_t)j * stride * dtype_size(dtype);
-        dots[j] = dot(q, widened(key, dtype, HS, room), HS);
+        const char *value = values + (size_t)j * stride;
+        Floats weight = floats_all(p[j]);
+        for (int v = 0; v < vectors; v++)
+            sum[v] = floats_fma(
+                weight, floats_of(value + (size_t)v * LANES * size_of(dtype), dtype),
+                sum[v]);
     }
+    for (int v = 0; v < vectors; v++)
+        floats_store(out + v * LANES, sum[v]);
+}
+
+ALWAYS_INLINE void mix(float *out, const float *p, const char *values, DType dtype,
+                       size_t stride, int n, int HS)
+{
+    int i = 0;
+    for (; i + VECTORS * LANES <= HS; i += VECTORS * LANES)
+        mix_strip(out + i, p, values + (size_t)i * size_of(dtype), dtype, stride, n,
+                  VECTORS);
+    for (; i + LANES <= HS; i += LANES)
+        mix_strip(out + i, p, values + (size_t)i * size_of(dtype), dtype, stride, n, 1);
+    for (; i < HS; i++)
+        for (int j = 0; j < n; j++) {
+            float value;
+            const char *at = values + (size_t)j * stride + (size_t)i * size_of(dtype);
+            halves_to_floats(&value, at, dtype, 1);
+            out[i] = fmaf(p[j], value, out[i]);
+        }
 }
 
 void vec_mix(float *out, const float *p, const void *values, DType dtype, int stride,
              int n, int HS)
 {
-    float room[dtype == F32 ? 1 : HS];
-    for (int j = 0; j < n; j++) {
-        const char *at = (const char *)values + (size_t)j * stride * dtype_size(dtype);
-        const float *value = widened(at, dtype, HS, room);
-        for (int i = 0; i < HS; i++)
-            out[i] = fmaf(p[j], value[i], out[i]);
-    }
+    size_t bytes = (size_t)stride * dtype_size(dtype);
+    if (dtype == F32)
+        mix(out, p, values, F32, bytes, n, HS);
+    else if (dtype == F16)
+        mix(out, p, values, F16, bytes, n, HS);
+    else
+        mix(out, p, values, BF16, bytes, n, HS);
 }
 
 float vec_max(const float *x, int n)
@@ -69,10 +135,10 @@ float vec_max(const float *x, int n)
 
 float vec_sum(const float *x, int n)
 {
-    float sum[LANES] = { 0 };
+    float sum[SUMS] = { 0 };
     int i = 0;
-    for (; i + LANES <= n; i += LANES)
-        for (int k = 0; k < LANES; k++)
+    for (; i + SUMS <= n; i += SUMS)
+        for (int k = 0; k < SUMS; k++)
             sum[k] += x[i + k];
     for (int k = 0; i + k < n; k++)
         sum[k] += x[i + k];
@@ -81,10 +147,10 @@ float vec_sum(const float *x, int n)
 
 float vec_square_sum(const float *x, float shift, int n)
 {
-    float sum[LANES] = { 0 };
+    float sum[SUMS] = { 0 };
     int i = 0;
-    for (; i + LANES <= n; i += LANES)
-        for (int k = 0; k < LANES; k++)
+    for (; i + SUMS <= n; i += SUMS)
+        for (int k = 0; k < SUMS; k++)
             sum[k] = fmaf(x[i + k] - shift, x[i + k] - shift, sum[k]);
     for (int k = 0; i + k < n; k++)
         sum[k] = fmaf(x[i + k] - shift, x[i + k] - shift, sum[k]);

@@ -6,10 +6,8 @@
 Test(embeddings, by_hand)
 {
     float wte[] = { 1, 2, 3, 4, 5, 6 }, wpe[] = { 10, 20, 100, 200 };
-    Embeddings e = {
-        { "wte", F32, 2, 3, device_alloc(matrix_bytes(F32, 2, 3), "wte") },
-        { "wpe", F32, 2, 2, device_alloc(matrix_bytes(F32, 2, 2), "wpe") }
-    };
+    Embeddings e = { { "wte", F32, 2, 3, device_alloc(matrix_bytes(F32, 2, 3), "wte") },
+                     { "wpe", F32, 2, 2, device_alloc(matrix_bytes(F32, 2, 2), "wpe") } };
     Config c = { .V = 3, .T = 2, .C = 2, .L = 1, .NH = 1, .n_inner = 8 };
     State s;
     matrix_pack(&e.wte, wte, F32, MATRIX_OUT_IN);

@@ -75,7 +75,8 @@ static void pick_rows(const char *kernel, float sign)
     state_init(&s, &c, T);
     float qkv[C * 3 * C] = { 0 }, proj[C * C] = { 1, 0, 0, 1 };
     Attention a = { 0,
-                    { "qkv", F32, C, 3 * C, device_alloc(matrix_bytes(F32, C, 3 * C), "w") },
+                    { "qkv", F32, C, 3 * C,
+                      device_alloc(matrix_bytes(F32, C, 3 * C), "w") },
                     { "proj", F32, C, C, device_alloc(matrix_bytes(F32, C, C), "w") },
                     NULL,
                     NULL };
@@ -126,7 +127,8 @@ Test(attention, by_the_definition)
     static float in[T * C], weights[C * 3 * C], proj[C * C], want[T * C];
     Config c = { .V = 1, .T = T, .C = C, .L = 1, .NH = NH, .n_inner = 8 };
     Attention a = { 0,
-                    { "qkv", F32, C, 3 * C, device_alloc(matrix_bytes(F32, C, 3 * C), "w") },
+                    { "qkv", F32, C, 3 * C,
+                      device_alloc(matrix_bytes(F32, C, 3 * C), "w") },
                     { "proj", F32, C, C, device_alloc(matrix_bytes(F32, C, C), "w") },
                     NULL,
                     NULL };

@@ -47,10 +47,9 @@ Test(layernorm, by_the_definition)
         for (int i = 0; i < C; i++)
             squares += pow((double)x[t * C + i] - mean, 2) / C;
         for (int i = 0; i < C; i++)
-            want[t * C + i] =
-                (float)(((double)x[t * C + i] - mean) / sqrt(squares + 1e-5) *
-                            (double)gain[i] +
-                        (double)bias[i]);
+            want[t * C + i] = (float)(((double)x[t * C + i] - mean) /
+                                          sqrt(squares + 1e-5) * (double)gain[i] +
+                                      (double)bias[i]);
     }
     normalise(x, x, gain, bias, 1e-5f, T, C);
     expect_close("by the definition", "y", x, want, T * C, TOLERANCE_SUBLAYER);

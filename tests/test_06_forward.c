@@ -131,8 +131,8 @@ Test(evaluate, perplexity_as_hugging_face)
             evaluate_perplexity(&run.m, &run.s, run.r.ids, run.r.T, run.r.config.T / 2);
         cr_expect(p.tokens == run.r.T - 1);
         cr_expect(fabs(p.perplexity / (double)want[0] - 1) < TOLERANCE_PERPLEXITY,
-                  "%s: perplexity %.9g, should be %.9g", *name,
-                  p.perplexity, (double)want[0]);
+                  "%s: perplexity %.9g, should be %.9g", *name, p.perplexity,
+                  (double)want[0]);
         free(want);
         close_run(&run);
     }

@@ -265,7 +265,8 @@ Test(sampling, a_function_not_a_state)
         same += first == filtered;
         changed += first != draw(&other, logits, 3);
     }
-    cr_expect(same > n * 9 / 10 && changed > n * 2 / 5, "same %d, changed %d", same, changed);
+    cr_expect(same > n * 9 / 10 && changed > n * 2 / 5, "same %d, changed %d", same,
+              changed);
     sampler_free(&a);
     sampler_free(&b);
     sampler_free(&other);

@@ -202,8 +202,8 @@ static int step(const Past *x, Road *road, const char *how, int text, int n)
     int rows = cached_logits(&x->u.m, &road->s, x->ids[text], n);
     snprintf(what, sizeof what, "%s, %s, cache %s, after %d tokens", how,
              kvcache_overflow_name((Overflow)x->o.overflow), kinds[x->o.kind], n);
-    expect_same_there(x->name, what, road->s.logits,
-                      x->want[text] + (size_t)(n - 1) * V, V);
+    expect_same_there(x->name, what, road->s.logits, x->want[text] + (size_t)(n - 1) * V,
+                      V);
     return rows;
 }
 

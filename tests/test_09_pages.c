@@ -139,7 +139,7 @@ Test(pages, as_a_plain_list)
 #define COUNTS 1
 #endif
 
-static int calls;          // of malloc
+static int calls;           // of malloc
 static size_t early, late;  // what was allocated until the third pass, until the last
 
 #if COUNTS

@@ -324,8 +324,8 @@ static void check_tables(int kind, int overflow, int T, int pages)
     int steps = fewer(10000, 1000), least = steps / 200;
     for (int step = 0; step < steps; step++)
         act(w);
-    cr_expect(w->copies > least && w->recalled > least && w->forked > least,
-              "%d, %d, %d", w->copies, w->recalled, w->forked);
+    cr_expect(w->copies > least && w->recalled > least && w->forked > least, "%d, %d, %d",
+              w->copies, w->recalled, w->forked);
     cr_expect(kind != CACHE_PAGED || w->refused > least, "%d", w->refused);
     cr_expect(kind == CACHE_PAGED || w->refused == 0, "room for all lanes");
     for (int lane = 0; lane < LANES; lane++)

@@ -91,8 +91,8 @@ typedef struct {
     long count[GAMMA + 1][V][V];  // place in the round, token before, token
     long tested[V], kept[V];      // by the token before
     int row_index[ROWS];
-    float *model[2];            // device: the target, the draft
-    int *who, *index, *next;    // device: of one row
+    float *model[2];          // device: the target, the draft
+    int *who, *index, *next;  // device: of one row
 } Rig;
 
 // The draft is near the target, or says the opposite.

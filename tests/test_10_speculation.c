@@ -326,8 +326,8 @@ static void run_mix(unsigned seed, AcceptKind accept)
 // The mixes were not all easy.
 static void check_seen(int mixes)
 {
-    cr_expect(seen.accepted > 4 * mixes && seen.rejected > 4 * mixes, "%d accepted, %d not",
-              seen.accepted, seen.rejected);
+    cr_expect(seen.accepted > 4 * mixes && seen.rejected > 4 * mixes,
+              "%d accepted, %d not", seen.accepted, seen.rejected);
     cr_expect(seen.preempted >= mixes / 13 && seen.past >= mixes / 26 &&
                   seen.cut >= mixes / 50,
               "%d waited again, %d rounds past the window, %d cut", seen.preempted,

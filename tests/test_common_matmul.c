@@ -51,13 +51,28 @@ static float rounded(float x, DType dtype)
     return x;
 }
 
-// The definition, in double precision, with the weights rounded to dtype.
-static double product(const float *x, const float *w, DType dtype, Shape s, int t, int n)
+// The definition, in double precision, with weights as they were packed, and x as the
+// kernel rounds it.
+static double product(const float *x, const float *packed, DType dtype, int in)
 {
     double sum = 0;
-    for (int k = 0; k < s.in; k++)
-        sum += (double)x[t * s.in + k] * (double)rounded(w[k * s.out + n], dtype);
+    float max = 0;
+    for (int k = 0; k < in; k++)
+        max = fabsf(x[k]) > max ? fabsf(x[k]) : max;
+    for (int k = 0; k < in; k++) {
+        double number = (double)x[k];
+        if (dtype == BF16 && on_cpu())
+            number = (double)rounded(x[k], BF16);
+        else if (dtype == INT8 || dtype == INT4)
+            number = (double)(lrintf(x[k] * (127 / max)) * (max / 127));
+        sum += number * (double)packed[k];
+    }
     return sum;
+}
+
+static DType last_type(void)
+{
+    return on_cpu() ? INT4 : BF16;
 }
 
 static bool by_cublas(Shape s, const char *kernel)
@@ -82,11 +97,14 @@ static void check_shape(Shape s, DType dtype, const char *kernel)
     Matrix m = packed(w, dtype, s.in, s.out, MATRIX_IN_OUT);
     matmul(Y, X, &m, B, s.T);
     matmul_add(sum, X, &m, B, s.T);
+    float packed_row[s.in];
     float *y = from_device(Y, n_y * sizeof *y), *add = from_device(sum, n_y * sizeof *y);
     for (int t = 0; t < s.T; t++)
         for (int n = 0; n < s.out; n++) {
             int i = t * s.out + n;
-            double want = product(x, w, dtype, s, t, n) + (double)bias[n];
+            matrix_row(packed_row, &m, n);
+            double want =
+                product(x + t * s.in, packed_row, dtype, s.in) + (double)bias[n];
             cr_assert(fabs((double)y[i] - want) <= allowed(s, dtype, kernel),
                       "%d x %d, T %d, %s, %s: y[%d, %d] is %g, should be %g", s.in, s.out,
                       s.T, dtype_name(dtype), kernel, t, n, (double)y[i], want);
@@ -107,7 +125,7 @@ static void each(void (*check)(Shape s, DType dtype, const char *kernel))
     for (int k = 0; matmul_kernels[k]; k++) {
         choose_kernel("matmul", matmul_kernels, matmul_kernels[k]);
         for (int i = 0; i < SHAPES; i++)
-            for (DType dtype = F32; dtype <= BF16; dtype++)
+            for (DType dtype = F32; dtype <= last_type(); dtype++)
                 check(shapes[i], dtype, matmul_kernels[k]);
     }
 }
@@ -171,6 +189,57 @@ Test(matmul, layouts_and_rows)
     }
     free(w), free(by_in), free(by_out);
     device_free(a.panels), device_free(b.panels);
+}
+
+// How far a packed weight may be from the file's: half a unit in the last place, or half a step of
+// the scale (INT8), or what is cut off where the scale is a little smaller than the largest needs.
+Test(matmul, weights_are_rounded_to_the_type)
+{
+    enum { IN = 200, OUT = 70 };
+    static const float unit[] = {
+        [F32] = 0, [F16] = 0x1p-11f, [BF16] = 0x1p-8f, [INT8] = 0.5f / 127, [INT4] = 0.14f
+    };
+    float *w = numbers(IN * OUT, 5), row[IN];
+    for (DType dtype = F32; dtype <= last_type(); dtype++) {
+        Matrix m = packed(w, dtype, IN, OUT, MATRIX_OUT_IN);
+        for (int n = 0; n < OUT; n++) {
+            matrix_row(row, &m, n);
+            float max = 0;
+            for (int k = 0; k < IN; k++)
+                max = fabsf(w[n * IN + k]) > max ? fabsf(w[n * IN + k]) : max;
+            for (int k = 0; k < IN; k++)
+                cr_assert(fabsf(row[k] - w[n * IN + k]) <= unit[dtype] * max * 1.001f,
+                          "%s: weight %d of output %d is %g, became %g",
+                          dtype_name(dtype), k, n, (double)w[n * IN + k], (double)row[k]);
+        }
+        device_free(m.panels);
+    }
+    free(w);
+}
+
+Test(matmul, a_row_and_a_column_of_zeros)
+{
+    enum { IN = 100, OUT = 20 };
+    float *w = numbers(IN * OUT, 5), *x = numbers_there(IN, 6),
+          *zeros = numbers_there(IN, 6);
+    float *Y = numbers_there(OUT, 7);
+    device_upload(zeros, (float[IN]){ 0 }, IN * sizeof *zeros);
+    for (int k = 0; k < IN; k++)
+        w[k * OUT + 3] = 0;
+    for (DType dtype = F32; dtype <= last_type(); dtype++) {
+        Matrix m = packed(w, dtype, IN, OUT, MATRIX_IN_OUT);
+        matmul(Y, x, &m, NULL, 1);
+        float *y = from_device(Y, OUT * sizeof *y);
+        cr_expect(y[3] == 0 && y[2] != 0);
+        free(y);
+        matmul(Y, zeros, &m, NULL, 1);
+        y = from_device(Y, OUT * sizeof *y);
+        for (int n = 0; n < OUT; n++)
+            cr_expect(y[n] == 0);
+        free(y);
+        device_free(m.panels);
+    }
+    free(w), device_free(x), device_free(zeros), device_free(Y);
 }
 
 Test(matmul, a_nan_gets_through)

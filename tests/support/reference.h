@@ -14,9 +14,9 @@
 #include <string.h>
 
 // The default model, and random ones of odd shapes; NULL at the end.
-static const char *const reference_models[] = { "tales",  "tiny",    "heads12",
+static const char *const reference_models[] = { "tales",   "tiny",   "heads12",
                                                 "heads64", "head80", "chunk33",
-                                                "odd",    "shards",  NULL };
+                                                "odd",     "shards", NULL };
 
 // The same, without the default one where kernels are emulated: it takes minutes there.
 static inline const char *const *quick_models(void)

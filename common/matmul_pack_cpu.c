@@ -1,0 +1,232 @@
+// Weights from a file's layout to panels, quantised if asked for; see matmul_cpu.h.
+#include "elementary.h"
+#include "halves.h"
+#include "matmul_cpu.h"
+#include "memory.h"
+#include <stdlib.h>
+
+enum {
+    DEPTH = 64,  // k at a time; a multiple of GROUP
+    AHEAD = 16,  // rows that are fetched before they are needed
+};
+
+int matmul_steps(DType dtype, int in)
+{
+    int unit = dtype == BF16 ? 32 : dtype == INT8 || dtype == INT4 ? 64 : 1;
+    return (in + unit - 1) / unit * unit;
+}
+
+size_t matmul_panel_bytes(DType dtype, int in)
+{
+    size_t steps = (size_t)matmul_steps(dtype, in);
+    if (dtype == INT8)
+        return steps * PANEL + PANEL * sizeof(float);
+    if (dtype == INT4)
+        return steps / GROUP * GROUP_BYTES;
+    return steps * PANEL * dtype_size(dtype);
+}
+
+size_t matrix_bytes(DType dtype, int in, int out)
+{
+    return (size_t)matmul_panels(out) * matmul_panel_bytes(dtype, in);
+}
+
+// The file is read with strides that the processor does not foresee.  (A prefetch past the
+// end does no harm.)
+static void fetch(const char *at, size_t bytes)
+{
+    for (size_t i = 0; i < bytes; i += 64)
+        __builtin_prefetch(at + i);
+}
+
+// w[DEPTH][PANEL] = the file's numbers from k and output `first` on, 0 where there are
+// none.
+static void gather(float (*w)[PANEL], const Matrix *m, const char *data, DType from,
+                   MatrixLayout layout, int k, int first)
+{
+    size_t size = dtype_size(from);
+    int depth = m->in - k < DEPTH ? m->in - k : DEPTH;
+    int n = m->out - first < PANEL ? m->out - first : PANEL;
+    if (depth < DEPTH || n < PANEL)
+        memset(w, 0, DEPTH * sizeof *w);
+    if (layout == MATRIX_IN_OUT) {
+        for (int i = 0; i < depth; i++) {
+            const char *at = data + ((size_t)(k + i) * m->out + first) * size;
+            fetch(at + (size_t)(m->out * AHEAD) * size, (size_t)n * size);
+            halves_to_floats(w[i], at, from, n);
+        }
+        return;
+    }
+    float turned[PANEL][DEPTH];
+    for (int j = 0; j < n; j++) {
+        const char *at = data + ((size_t)(first + j) * m->in + k) * size;
+        fetch(at + DEPTH * size, DEPTH * size);
+        halves_to_floats(turned[j], at, from, depth);
+    }
+    for (int i = 0; i < depth; i++)
+        for (int j = 0; j < n; j++)
+            w[i][j] = turned[j][i];
+}
+
+static void put_bf16(char *to, float (*w)[PANEL], int depth)
+{
+    uint16_t rows[2][PANEL], pairs[PANEL][2];
+    for (int k = 0; k < depth; k += 2, to += sizeof pairs) {
+        floats_to_halves(rows[0], w[k], BF16, PANEL);
+        floats_to_halves(rows[1], w[k + 1], BF16, PANEL);
+        for (int j = 0; j < PANEL; j++)
+            pairs[j][0] = rows[0][j], pairs[j][1] = rows[1][j];
+        memcpy(to, pairs, sizeof pairs);
+    }
+}
+
+static int nearest(float x)
+{
+    return (int)lrintf(x);
+}
+
+static void put_int8(uint8_t (*to)[4], float (*w)[PANEL], const float *scales)
+{
+    for (int k = 0; k < DEPTH; k++)
+        for (int j = 0; j < PANEL; j++) {
+            float inverse = scales[j] > 0 ? 1 / scales[j] : 0;
+            to[k / 4 * PANEL + j][k % 4] = (uint8_t)(128 + nearest(w[k][j] * inverse));
+        }
+}
+
+// A weight between -8 and 7 times the scale.
+static int nibble(float w, float scale)
+{
+    int n = scale != 0 ? nearest(w / scale) : 0;
+    return n < -8 ? -8 : n > 7 ? 7 : n;
+}
+
+// Of a few scales about the one that just reaches the largest weight, the one with the
+// smallest sum of squared errors.  Negative ones too: -8 has no counterpart above.
+static float best_scale(const float *w, float *room)
+{
+    float extreme = 0, best = 0, least = INFINITY;
+    for (int k = 0; k < GROUP; k++)
+        extreme = fabsf(w[k]) > fabsf(extreme) ? w[k] : extreme;
+    for (int step = 0; step < 12 && extreme != 0; step++) {
+        float error = 0;
+        floats_to_halves(room, &(float){ -extreme / (6.6f + 0.2f * (float)step) }, F16,
+                         1);
+        float scale;
+        halves_to_floats(&scale, room, F16, 1);
+        for (int k = 0; k < GROUP; k++) {
+            float off = w[k] - scale * (float)nibble(w[k], scale);
+            error = fmaf(off, off, error);
+        }
+        if (error < least) {
+            least = error;
+            best = scale;
+        }
+    }
+    return best;
+}
+
+static void put_int4(char *to, float (*w)[PANEL])
+{
+    for (int g = 0; g < DEPTH; g += GROUP, to += GROUP_BYTES) {
+        uint8_t(*bytes)[4] = (uint8_t(*)[4])(to + PANEL * 2);
+        memset(bytes, 0, PANEL * GROUP / 2);
+        for (int j = 0; j < PANEL; j++) {
+            float column[GROUP], room;
+            for (int k = 0; k < GROUP; k++)
+                column[k] = w[g + k][j];
+            float scale = best_scale(column, &room);
+            floats_to_halves(to + 2 * j, &scale, F16, 1);
+            for (int k = 0; k < GROUP; k++)
+                bytes[k / 8 * PANEL + j][k % 4] |=
+                    (uint8_t)((nibble(column[k], scale) + 8) << (k % 8 < 4 ? 0 : 4));
+        }
+    }
+}
+
+// INT8: the scales of a panel, from the largest weight of each output.
+static void find_scales(float *scales, const Matrix *m, const char *data, DType from,
+                        MatrixLayout layout, int first, float (*w)[PANEL])
+{
+    memset(scales, 0, PANEL * sizeof *scales);
+    for (int k = 0; k < m->in; k += DEPTH) {
+        gather(w, m, data, from, layout, k, first);
+        for (int i = 0; i < DEPTH; i++)
+            for (int j = 0; j < PANEL; j++)
+                scales[j] = fabsf(w[i][j]) > scales[j] ? fabsf(w[i][j]) : scales[j];
+    }
+    for (int j = 0; j < PANEL; j++)
+        scales[j] /= 127;
+}
+
+static void pack_panel(char *to, const Matrix *m, const char *data, DType from,
+                       MatrixLayout layout, int first)
+{
+    float w[DEPTH][PANEL];
+    size_t size = dtype_size(m->dtype);
+    int steps = matmul_steps(m->dtype, m->in);
+    float *scales = (float *)(void *)(to + (size_t)steps * PANEL);
+    if (m->dtype == INT8)
+        find_scales(scales, m, data, from, layout, first, w);
+    for (int k = 0; k < steps; k += DEPTH) {
+        int depth = steps - k < DEPTH ? steps - k : DEPTH;
+        gather(w, m, data, from, layout, k, first);
+        if (m->dtype == INT8)
+            put_int8((uint8_t(*)[4])(to + (size_t)k * PANEL), w, scales);
+        else if (m->dtype == INT4)
+            put_int4(to + (size_t)k / GROUP * GROUP_BYTES, w);
+        else if (m->dtype == BF16)
+            put_bf16(to + (size_t)k * PANEL * size, w, depth);
+        else
+            floats_to_halves(to + (size_t)k * PANEL * size, w[0], m->dtype,
+                             depth * PANEL);
+    }
+}
+
+void matrix_pack(Matrix *m, const void *data, DType from, MatrixLayout layout)
+{
+    matmul_reserve(m->in);
+    #pragma omp parallel for schedule(dynamic)
+    for (int p = 0; p < matmul_panels(m->out); p++)
+        pack_panel((char *)m->panels + (size_t)p * matmul_panel_bytes(m->dtype, m->in), m,
+                   data, from, layout, p * PANEL);
+}
+
+// The weight of step k and output j of a panel.
+static float weight_of(const char *panel, DType dtype, int steps, int k, int j)
+{
+    float w, scale;
+    if (dtype == INT8) {
+        memcpy(&scale, panel + (size_t)steps * PANEL + 4 * (size_t)j, sizeof scale);
+        uint8_t byte = (uint8_t)panel[((size_t)k / 4 * PANEL + j) * 4 + k % 4];
+        return (float)(byte - 128) * scale;
+    }
+    if (dtype == INT4) {
+        const char *group = panel + (size_t)(k / GROUP) * GROUP_BYTES;
+        halves_to_floats(&scale, group + 2 * j, F16, 1);
+        uint8_t byte =
+            (uint8_t)group[2 * PANEL + (k % GROUP / 8 * PANEL + j) * 4 + k % 4];
+        return (float)((k % 8 < 4 ? byte & 15 : byte >> 4) - 8) * scale;
+    }
+    size_t at =
+        dtype == BF16 ? ((size_t)k / 2 * PANEL + j) * 2 + k % 2 : (size_t)k * PANEL + j;
+    if (dtype == F32) {
+        memcpy(&w, panel + 4 * at, sizeof w);
+        return w;
+    }
+    uint16_t half;
+    memcpy(&half, panel + 2 * at, sizeof half);
+    if (dtype == BF16)
+        return float_of_bits((uint32_t)half << 16);
+    halves_to_floats(&w, &half, dtype, 1);
+    return w;
+}
+
+void matrix_row(float *w, const Matrix *m, int row)
+{
+    const char *panel = (const char *)m->panels +
+                        (size_t)(row / PANEL) * matmul_panel_bytes(m->dtype, m->in);
+    int steps = matmul_steps(m->dtype, m->in);
+    for (int k = 0; k < m->in; k++)
+        w[k] = weight_of(panel, m->dtype, steps, k, row % PANEL);
+}
