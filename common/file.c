@@ -4,6 +4,7 @@
 #include "memory.h"
 #include <errno.h>
 #include <fcntl.h>
+#include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
@@ -36,6 +37,14 @@ void file_close(File *f)
     if (f->data)
         munmap((void *)f->data, f->size);
     *f = (File){ NULL, 0 };
+}
+
+void file_release(const void *data, size_t size)
+{
+    uintptr_t page = (uintptr_t)sysconf(_SC_PAGESIZE), at = (uintptr_t)data;
+    uintptr_t first = (at + page - 1) / page * page, end = (at + size) / page * page;
+    if (first < end)
+        madvise((void *)first, end - first, MADV_DONTNEED);
 }
 
 char *file_read_stream(FILE *from, size_t *size)

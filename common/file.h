@@ -16,6 +16,9 @@ typedef struct {
 // NULL).
 File file_open(const char *path, const char *hint);
 void file_close(File *f);
+// `size` bytes of an open file have been read and are not wanted any more: their pages
+// need not count as our memory.  If they are read again, they come back.
+void file_release(const void *data, size_t size);
 // All that a stream (a pipe, stdin) has: *size bytes and a final 0, release with free().
 char *file_read_stream(FILE *from, size_t *size);
 // All of a file likewise.  Dies if it cannot be read.

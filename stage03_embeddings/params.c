@@ -2,6 +2,7 @@
 #include "params.h"
 #include "device.h"
 #include "error.h"
+#include "file.h"
 #include "memory.h"
 #include "trace.h"
 #include <string.h>
@@ -45,8 +46,10 @@ Matrix params_matrix(Params *p, const char *name, int in, int out, MatrixLayout 
            swapped[2] = { (size_t)out, (size_t)in };
     expect(t, 2, layout == MATRIX_IN_OUT ? shape : swapped);
     Matrix m = { t->name, p->dtype, in, out, take(p, matrix_bytes(p->dtype, in, out)) };
-    if (m.panels && !trace_is_dry())
+    if (m.panels && !trace_is_dry()) {
         matrix_pack(&m, t->data, t->dtype, layout);
+        file_release(t->data, t->bytes);
+    }
     return m;
 }
 
