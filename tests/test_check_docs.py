@@ -22,10 +22,10 @@ class DocsTest(test_checkers.CheckerTest):
         self.write("docs/02-two.md", "# Two `words`, and more\n\n" + text)
 
     def good(self):
-        return self.passes("check_docs.py")
+        return self.passes("check_docs.py", "--draft", "2")
 
     def bad(self, expected):
-        return self.fails(expected, "check_docs.py")
+        return self.fails(expected, "check_docs.py", "--draft", "2")
 
     def fence(self, note, *lines):
         self.chapter(f"<!-- {note} -->\n```c\n" + "\n".join(lines) + "\n```\n")
@@ -221,7 +221,7 @@ run.c show.c: not the lesson
     def test_draft(self):
         self.without("run.c show.c: not", "run.c: not")
         self.bad("neither shown nor waived: show.c show")
-        self.assertIn("a draft", self.passes("check_docs.py"))
+        self.assertIn("a draft", self.passes("check_docs.py", "--draft", "2"))
 
     def test_new_function_not_shown(self):
         self.edit("stage02_two/block.c", "// A block.\n",
