@@ -63,7 +63,7 @@ def gelu():
     curve(lambda x: max(x, 0), x0, y0, sx, sy, ink="dim", dashed=True)
     curve(lambda x: x / 2 * (1 + erf(x / sqrt(2))), x0, y0, sx, sy, ink="blue", width=2.5)
     f.text(x0 + 92, y0 - 60, "GELU", "blue", 13, anchor="start")
-    f.text(x0 + 70, y0 - 96, "ReLU: max(x, 0)", "dim", 12, anchor="end")
+    f.text(x0 - 84, y0 - 14, "ReLU: max(x, 0)", "dim", 12)
     f.text(x0 - 44, y0 + 50, "lowest: -0.17 at -0.75", "blue", 12)
 
     def difference(x):

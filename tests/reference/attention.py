@@ -10,14 +10,14 @@ import struct
 import sys
 
 
-def read(path):
-    """name -> [rows][columns] of the tensors whose names have "attn.c_proj" or "attention"."""
+def read(path, parts=("attn.c_proj", "attention.")):
+    """name -> [rows][columns] of the tensors whose names have one of these parts."""
     with open(path, "rb") as file:
         data = file.read()
     start = 8 + struct.unpack("<Q", data[:8])[0]
     tensors = {}
     for name, entry in json.loads(data[8:start]).items():
-        if "attn.c_proj" not in name and not name.startswith("attention"):
+        if not any(part in name for part in parts):
             continue
         begin, end = (start + at for at in entry["data_offsets"])
         part = data[begin:end]
