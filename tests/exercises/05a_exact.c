@@ -32,7 +32,9 @@ int main(void)
         wrong += fprintf(stderr, "a number behind the last row was changed\n") > 0;
     gelu_exact(tail, 1, 3);
     if (!(tail[0] == 0) || !(tail[1] == 100) || !(tail[2] == 0))
-        wrong += fprintf(stderr, "of -100, 100 and 0: wanted 0, 100 and 0, found %g, %g and "
-                                 "%g\n", (double)tail[0], (double)tail[1], (double)tail[2]) > 0;
+        wrong += fprintf(stderr,
+                         "of -100, 100 and 0: wanted 0, 100 and 0, found %g, %g and "
+                         "%g\n",
+                         (double)tail[0], (double)tail[1], (double)tail[2]) > 0;
     return wrong != 0;
 }

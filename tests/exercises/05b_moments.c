@@ -28,8 +28,9 @@ static int check(int n, float shift, float width)
     double off = fabs((double)moments_variance(&m) - variance);
     if (!(fabs((double)m.mean - mean) <= 3e-6 * (fabs(mean) + (double)width)) ||
         !(off <= 0.02 * variance)) {
-        fprintf(stderr, "%d numbers around %g: wanted mean %.7g and variance %.6g, "
-                        "found %.7g and %.6g\n",
+        fprintf(stderr,
+                "%d numbers around %g: wanted mean %.7g and variance %.6g, "
+                "found %.7g and %.6g\n",
                 n, (double)shift, mean, variance, (double)m.mean,
                 (double)moments_variance(&m));
         return 1;
@@ -56,8 +57,9 @@ int main(void)
     for (int i = 0; i < 4; i++)
         moments_add(&m, (float)(10000 + i));
     if (!(m.mean == 10001.5f) || !(moments_variance(&m) == 1.25f))
-        wrong += fprintf(stderr, "10000, 10001, 10002, 10003: wanted 10001.5 and 1.25, "
-                                 "found %.9g and %.9g\n",
+        wrong += fprintf(stderr,
+                         "10000, 10001, 10002, 10003: wanted 10001.5 and 1.25, "
+                         "found %.9g and %.9g\n",
                          (double)m.mean, (double)moments_variance(&m)) > 0;
     return wrong != 0;
 }

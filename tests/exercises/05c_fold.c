@@ -23,7 +23,8 @@ static int check(int T, int C, int out)
     float *x = malloc(rows * sizeof *x), *norm = malloc(rows * sizeof *x);
     float *w = malloc((size_t)C * (size_t)out * sizeof *w);
     float *before = malloc(results * sizeof *x), *after = malloc(results * sizeof *x);
-    float *gain = malloc((size_t)C * sizeof *gain), *shift = malloc((size_t)C * sizeof *gain);
+    float *gain = malloc((size_t)C * sizeof *gain),
+          *shift = malloc((size_t)C * sizeof *gain);
     float *bias = malloc((size_t)out * sizeof *bias);
     int wrong = 0;
     fill(x, rows, 3, 1);
@@ -40,8 +41,9 @@ static int check(int T, int C, int out)
     norm_fold(&n, &m, bias);
     for (int i = 0; i < C && !wrong; i++)
         if (!(n.gain[i] == 1) || !(n.bias[i] == 0))
-            wrong = fprintf(stderr, "C %d: gain[%d] is %g and bias[%d] %g after norm_fold; "
-                                    "wanted 1 and 0\n",
+            wrong = fprintf(stderr,
+                            "C %d: gain[%d] is %g and bias[%d] %g after norm_fold; "
+                            "wanted 1 and 0\n",
                             C, i, (double)n.gain[i], i, (double)n.bias[i]);
     layernorm(norm, x, &n, T, C);
     matmul(after, norm, &m, bias, T);
