@@ -37,6 +37,9 @@ extern const char *const matmul_kernels[];
 // and sums as it likes.  true: none do (--invariant).
 void matmul_set_invariant(bool on);
 
+// What to hold a matrix in when `wanted` is asked for: INT4 leaves embeddings and the head
+// at INT8, since every logit depends on them directly.
+DType matrix_dtype(DType wanted, MatrixLayout layout);
 // The size of `panels`.
 size_t matrix_bytes(DType dtype, int in, int out);
 // Fills m->panels from numbers of type `from` (F32, F16, BF16), on the host.

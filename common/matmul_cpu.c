@@ -20,50 +20,59 @@ void matmul_set_invariant(bool on)
 // The block of rows in the kernel's form: as wide as the widest matrix that was packed.
 static struct {
     int in;
-    char *data;          // [BLOCK][in rounded up], at most 2 bytes each
-    float scale[BLOCK];  // INT8, INT4
-    int32_t *sum;        // [BLOCK][groups]
+    char *data;    // [BLOCK][in rounded up], at most 2 bytes each
+    float *scale;  // INT8: [BLOCK]; INT4: [BLOCK][groups]
+    int32_t *sum;  // likewise
 } block;
 
 void matmul_reserve(int in)
 {
     int wide = (in + 63) / 64 * 64;
+    size_t groups = (size_t)BLOCK * (size_t)wide / GROUP;
     if (wide <= block.in)
         return;
     free(block.data);
+    free(block.scale);
     free(block.sum);
     block.in = wide;
     block.data = memory_alloc((size_t)BLOCK * (size_t)wide, 2, "rows of a product");
-    block.sum = memory_alloc((size_t)BLOCK * (size_t)wide / GROUP, sizeof *block.sum,
-                             "rows of a product");
+    block.scale = memory_alloc(groups, sizeof *block.scale, "rows of a product");
+    block.sum = memory_alloc(groups, sizeof *block.sum, "rows of a product");
 }
 
-// x rounded to steps of the largest |x| / 127; `sums` of each group of bytes.
-static float quantise(int8_t *to, int32_t *sums, const float *x, int in, int steps,
-                      int group)
+// x[n] in steps of the largest |x| / 127.  *sum: of the bytes.
+static float quantise(int8_t *to, int32_t *sum, const float *x, int n)
 {
     float max = 0;
-    for (int k = 0; k < in; k++)
+    for (int k = 0; k < n; k++)
         max = fabsf(x[k]) > max ? fabsf(x[k]) : max;
-    float scale = max / 127, inverse = max > 0 ? 127 / max : 0;
-    for (int k = 0; k < in; k++) {
+    float inverse = max > 0 ? 127 / max : 0;
+    *sum = 0;
+    for (int k = 0; k < n; k++) {
         // Adding 1.5 * 2^23 leaves the nearest integer in the lowest bits.
         to[k] = (int8_t)bits_of_float(fmaf(x[k], inverse, 12582912.0f));
+        *sum += to[k];
     }
-    memset(to + in, 0, (size_t)(steps - in));
-    for (int g = 0; g * group < steps; g++) {
-        int32_t sum = 0;
-        for (int k = 0; k < group; k++)
-            sum += to[g * group + k];
-        sums[g] = sum;
-    }
-    return scale;
+    return max / 127;
 }
 
-// Rows t0 .. of x in the form that m's kernel reads.
+// A row of x in bytes: INT8 with one scale, INT4 with one for each group of k.
+static void prepare_bytes(int t, char *to, const float *x, const Matrix *m, int groups)
+{
+    int steps = matmul_steps(m->dtype, m->in), group = steps / groups;
+    memset(to + m->in, 0, (size_t)(steps - m->in));
+    for (int g = 0; g < groups; g++) {
+        int first = g * group, left = m->in - first, i = t * groups + g;
+        int n = left < 0 ? 0 : left < group ? left : group;
+        block.scale[i] = quantise((int8_t *)to + first, &block.sum[i], x + first, n);
+    }
+}
+
+// The rows in the form that m's kernel reads.
 static Rows prepare(const float *x, const Matrix *m, int rows)
 {
-    int steps = matmul_steps(m->dtype, m->in), group = m->dtype == INT4 ? GROUP : steps;
+    int steps = matmul_steps(m->dtype, m->in);
+    int groups = m->dtype == INT4 ? steps / GROUP : 1;
     if (m->dtype == F32 || m->dtype == F16)
         return (Rows){ (const char *)x, (size_t)m->in * sizeof *x, NULL, NULL, 0 };
     size_t stride = (size_t)steps * (m->dtype == BF16 ? 2 : 1);
@@ -75,19 +84,17 @@ static Rows prepare(const float *x, const Matrix *m, int rows)
             floats_to_halves(to, from, BF16, m->in);
             memset(to + 2 * (size_t)m->in, 0, stride - 2 * (size_t)m->in);
         } else {
-            block.scale[t] =
-                quantise((int8_t *)to, block.sum + (size_t)t * (size_t)(steps / group),
-                         from, m->in, steps, group);
+            prepare_bytes(t, to, from, m, groups);
         }
     }
-    return (Rows){ block.data, stride, block.scale, block.sum, steps / group };
+    return (Rows){ block.data, stride, block.scale, block.sum, groups };
 }
 
 static Rows rows_from(Rows x, int t)
 {
     x.data += (size_t)t * x.stride;
     if (x.scale) {
-        x.scale += t;
+        x.scale += (size_t)t * x.groups;
         x.sum += (size_t)t * x.groups;
     }
     return x;
@@ -119,9 +126,6 @@ static void multiply_tile(const Tile *t, DType dtype, bool amx)
         scale_sums(t, (const int32_t(*)[PANEL])whole);
     } else {
         tile_multiply(t, dtype);
-        for (int r = 0; dtype == INT4 && r < t->rows; r++)
-            for (int j = 0; j < PANEL; j++)
-                t->sum[r][j] *= t->x.scale[r];
     }
 }
 

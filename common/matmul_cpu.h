@@ -40,9 +40,9 @@ void matmul_reserve(int in);  // memory for the rows of a product that is so dee
 typedef struct {
     const char *data;
     size_t stride;       // bytes from row to row
-    const float *scale;  // INT8, INT4: of each row
-    const int32_t *sum;  // INT8: of each row's bytes; INT4: [rows][groups]
-    int groups;
+    const float *scale;  // INT8, INT4: [rows][groups] what a step of the bytes is worth
+    const int32_t *sum;  // likewise: the sum of the bytes
+    int groups;          // INT4: of GROUP k; INT8: 1
 } Rows;
 
 typedef struct {

@@ -101,23 +101,44 @@ static int nibble(float w, float scale)
     return n < -8 ? -8 : n > 7 ? 7 : n;
 }
 
-// Of a few scales about the one that just reaches the largest weight, the one with the
-// smallest sum of squared errors.  Negative ones too: -8 has no counterpart above.
-static float best_scale(const float *w, float *room)
+static float error_of(const float *w, float scale)
+{
+    float error = 0;
+    for (int k = 0; k < GROUP; k++) {
+        float off = w[k] - scale * (float)nibble(w[k], scale);
+        error = fmaf(off, off, error);
+    }
+    return error;
+}
+
+// With the weights rounded by `scale`, the scale that fits them best (least squares); as
+// F16 holds it.
+static float refined(const float *w, float scale)
+{
+    float products = 0, squares = 0;
+    uint16_t half;
+    for (int k = 0; k < GROUP; k++) {
+        float n = (float)nibble(w[k], scale);
+        products = fmaf(w[k], n, products);
+        squares = fmaf(n, n, squares);
+    }
+    scale = squares > 0 ? products / squares : scale;
+    floats_to_halves(&half, &scale, F16, 1);
+    halves_to_floats(&scale, &half, F16, 1);
+    return scale;
+}
+
+// The scale with the smallest sum of squared errors, from some starts about the one that
+// just reaches the largest weight.  Of both signs: -8 has no counterpart above.
+static float best_scale(const float *w)
 {
     float extreme = 0, best = 0, least = INFINITY;
     for (int k = 0; k < GROUP; k++)
         extreme = fabsf(w[k]) > fabsf(extreme) ? w[k] : extreme;
-    for (int step = 0; step < 12 && extreme != 0; step++) {
-        float error = 0;
-        floats_to_halves(room, &(float){ -extreme / (6.6f + 0.2f * (float)step) }, F16,
-                         1);
-        float scale;
-        halves_to_floats(&scale, room, F16, 1);
-        for (int k = 0; k < GROUP; k++) {
-            float off = w[k] - scale * (float)nibble(w[k], scale);
-            error = fmaf(off, off, error);
-        }
+    for (int step = -9; step <= 9 && extreme != 0; step++) {
+        float reach = step < 0 ? -6 + 0.3f * (float)step : 6 + 0.3f * (float)step;
+        float scale = refined(w, refined(w, extreme / reach));
+        float error = error_of(w, scale);
         if (error < least) {
             least = error;
             best = scale;
@@ -132,10 +153,10 @@ static void put_int4(char *to, float (*w)[PANEL])
         uint8_t(*bytes)[4] = (uint8_t(*)[4])(to + PANEL * 2);
         memset(bytes, 0, PANEL * GROUP / 2);
         for (int j = 0; j < PANEL; j++) {
-            float column[GROUP], room;
+            float column[GROUP];
             for (int k = 0; k < GROUP; k++)
                 column[k] = w[g + k][j];
-            float scale = best_scale(column, &room);
+            float scale = best_scale(column);
             floats_to_halves(to + 2 * j, &scale, F16, 1);
             for (int k = 0; k < GROUP; k++)
                 bytes[k / 8 * PANEL + j][k % 4] |=

@@ -118,8 +118,11 @@ KERNEL sum_nibbles(const Tile *t, int first, DType dtype, int rows)
         for (int v = 0; v < VECTORS; v++) {
             Floats scale = floats_of_f16(scales + (first + v * LANES) * 2);
             #pragma GCC unroll 6
-            for (int r = 0; r < rows; r++)
-                sum[r][v] = floats_fma(floats_of_ints(part[r][v]), scale, sum[r][v]);
+            for (int r = 0; r < rows; r++) {
+                float step = t->x.scale[(size_t)r * t->x.groups + g];
+                sum[r][v] = floats_fma(floats_of_ints(part[r][v]) * floats_all(step),
+                                       scale, sum[r][v]);
+            }
         }
     }
     #pragma GCC unroll 6
@@ -172,6 +175,7 @@ void tile_multiply(const Tile *t, DType dtype)
         part.rows = t->rows - r < ROWS ? t->rows - r : ROWS;
         part.x.data += (size_t)r * t->x.stride;
         part.x.sum += (size_t)r * t->x.groups;
+        part.x.scale += (size_t)r * t->x.groups;
         part.sum += r;
         for (int first = 0; first < PANEL; first += STRIP)
             strips[dtype](&part, first);

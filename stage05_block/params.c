@@ -66,7 +66,8 @@ Matrix params_matrix(Params *p, const char *name, int in, int out, MatrixLayout 
     size_t shape[2] = { (size_t)in, (size_t)out },
            swapped[2] = { (size_t)out, (size_t)in };
     expect(t, 2, layout == MATRIX_IN_OUT ? shape : swapped);
-    Matrix m = { t->name, p->dtype, in, out, take(p, matrix_bytes(p->dtype, in, out)) };
+    DType dtype = matrix_dtype(p->dtype, layout);
+    Matrix m = { t->name, dtype, in, out, take(p, matrix_bytes(dtype, in, out)) };
     if (m.panels && !trace_is_dry()) {
         matrix_pack(&m, t->data, t->dtype, layout);
         file_release(t->data, t->bytes);

@@ -51,20 +51,29 @@ static float rounded(float x, DType dtype)
     return x;
 }
 
+// x[k], rounded to steps of 1/127 of the largest of n.
+static double in_steps(const float *x, int n, int k)
+{
+    float max = 0;
+    for (int i = 0; i < n; i++)
+        max = fabsf(x[i]) > max ? fabsf(x[i]) : max;
+    return max > 0 ? (double)(lrintf(x[k] * (127 / max)) * (max / 127)) : 0;
+}
+
 // The definition, in double precision, with weights as they were packed, and x as the
 // kernel rounds it.
 static double product(const float *x, const float *packed, DType dtype, int in)
 {
     double sum = 0;
-    float max = 0;
-    for (int k = 0; k < in; k++)
-        max = fabsf(x[k]) > max ? fabsf(x[k]) : max;
     for (int k = 0; k < in; k++) {
         double number = (double)x[k];
         if (dtype == BF16 && on_cpu())
             number = (double)rounded(x[k], BF16);
-        else if (dtype == INT8 || dtype == INT4)
-            number = (double)(lrintf(x[k] * (127 / max)) * (max / 127));
+        else if (dtype == INT8)
+            number = in_steps(x, in, k);
+        else if (dtype == INT4)
+            number =
+                in_steps(x + k / 32 * 32, in - k / 32 * 32 < 32 ? in % 32 : 32, k % 32);
         sum += number * (double)packed[k];
     }
     return sum;
