@@ -41,11 +41,9 @@ static void define(double *probs, const float *logits, double p, int top_k)
 
 static int check(const float *logits, float typical, int top_k)
 {
-    SamplingParams p = { .temperature = 1,
-                         .top_p = 1,
-                         .repetition = 1,
-                         .top_k = top_k,
-                         .typical = typical };
+    SamplingParams p = {
+        .temperature = 1, .top_p = 1, .repetition = 1, .top_k = top_k, .typical = typical
+    };
     double wanted[V];
     float found[V];
     Sampler sp;
