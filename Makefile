@@ -123,7 +123,7 @@ test-c: $(COMMON_TESTS) $(TEST_PROGRAMS) ## the tests of modules (Criterion)
 
 PYTESTS ?= test_*.py
 test-py: all ## the tests of programs and checkers
-	$(PYTHON) -m unittest discover -s tests -p '$(PYTESTS)' $(if $(V),-v)
+	$(PYTHON) -m unittest discover -s tests -p '$(PYTESTS)' $(PYONLY) $(if $(V),-v)
 
 testNN: ## the tests of one stage's modules (make test04)
 	@echo "give a number, as in: make test04"

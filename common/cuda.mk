@@ -13,6 +13,7 @@ GENCODE := $(foreach a,$(architectures),-gencode arch=compute_$(a)$(comma)code=s
 endif
 OMP :=
 HOST_TESTS := tests/test_01_% tests/test_02_% # no device code
+PYTESTS ?= test_program_[01][03-9]*.py
 ALL_CFLAGS += -I$(CUDA)/include -Wno-unknown-pragmas
 # The assembler's warnings are errors: registers that spill to memory, and double precision, which is slow
 # on most GPUs, but in DOUBLES: sums of many probabilities there decide which token it is.
