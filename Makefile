@@ -107,7 +107,7 @@ endef
 $(foreach p,$(test_pairs),$(eval $(call test_rules,$(word 1,$(subst @, ,$(p))),$(word 2,$(subst @, ,$(p))))))
 TEST_PROGRAMS := $(addprefix $(BUILD)/tests/,$(test_pairs))
 # tests/test_common_*.c is linked with common alone
-COMMON_TESTS := $(patsubst tests/%.c,$(BUILD)/tests/%,$(wildcard tests/test_common_*.c))
+COMMON_TESTS := $(patsubst tests/%.c,$(BUILD)/tests/%,$(filter-out $(HOST_TESTS),$(wildcard tests/test_common_*.c)))
 $(COMMON_TESTS): %: %.o $(COMMON_OBJECTS)
 	$(Q)$(CC) $(ALL_CFLAGS) -o $@ $^ $(CRITERION) $(LIBS)
 run_tests = @failed=; for t in $(1); do echo "== $${t\#\#*/}"; \
