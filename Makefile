@@ -107,7 +107,7 @@ endef
 $(foreach p,$(test_pairs),$(eval $(call test_rules,$(word 1,$(subst @, ,$(p))),$(word 2,$(subst @, ,$(p))))))
 TEST_PROGRAMS := $(addprefix $(BUILD)/tests/,$(test_pairs))
 # tests/test_common_*.c is linked with common alone
-COMMON_TESTS := $(patsubst tests/%.c,$(BUILD)/tests/%,$(wildcard tests/test_common_*.c))
+COMMON_TESTS := $(patsubst tests/%.c,$(BUILD)/tests/%,$(filter-out $(HOST_TESTS),$(wildcard tests/test_common_*.c)))
 $(COMMON_TESTS): %: %.o $(COMMON_OBJECTS)
 	$(Q)$(CC) $(ALL_CFLAGS) -o $@ $^ $(CRITERION) $(LIBS)
 run_tests = @failed=; for t in $(1); do echo "== $${t\#\#*/}"; \
@@ -123,7 +123,7 @@ test-c: $(COMMON_TESTS) $(TEST_PROGRAMS) ## the tests of modules (Criterion)
 
 PYTESTS ?= test_*.py
 test-py: all ## the tests of programs and checkers
-	$(PYTHON) -m unittest discover -s tests -p '$(PYTESTS)' $(if $(V),-v)
+	$(PYTHON) -m unittest discover -s tests -p '$(PYTESTS)' $(PYONLY) $(if $(V),-v)
 
 testNN: ## the tests of one stage's modules (make test04)
 	@echo "give a number, as in: make test04"

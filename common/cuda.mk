@@ -12,7 +12,9 @@ GENCODE := $(foreach a,$(architectures),-gencode arch=compute_$(a)$(comma)code=s
   -gencode arch=compute_$(newest),code=compute_$(newest)
 endif
 OMP :=
-HOST_TESTS := tests/test_01_% tests/test_02_% # no device code
+# They have no device code.
+HOST_TESTS := $(addprefix tests/test_,01_% 02_% common_bench.c common_random.c)
+PYTESTS ?= test_program_[01][03-9]*.py
 ALL_CFLAGS += -I$(CUDA)/include -Wno-unknown-pragmas
 # The assembler's warnings are errors: registers that spill to memory, and double precision, which is slow
 # on most GPUs, but in DOUBLES: sums of many probabilities there decide which token it is.

@@ -3,7 +3,13 @@
 CXX ?= c++
 OMP :=
 JOBS ?= $(shell nproc)
-HOST_TESTS := tests/test_01_% tests/test_02_% # no device code
+# They have no device code.
+HOST_TESTS := $(addprefix tests/test_,01_% 02_% common_bench.c common_random.c)
+PYTESTS ?= test_program_[01][03-9]*.py
+# Of these the tests in which the device matters; options, files and words are the same code as on the CPU.
+PYONLY ?= $(addprefix -k ,kernels dump reference not_numbers number_types models_without past_the_window \
+  past_both ways_that prompt_beyond have_a_limit pages_that in_many_ways penalties no_ngram rejection \
+  rounds_by_hand profile dry_run full_context interrupt)
 ALL_CFLAGS += -Icommon/cuda_on_cpu -DDEVICE_NAME='"emu"' -Wno-unknown-pragmas
 CUDA_FLAGS = $(filter-out -std=c11 -Wshadow,$(ALL_CFLAGS)) -std=c++17 -gdwarf-4 -fno-strict-aliasing \
   -fno-exceptions -fstack-clash-protection -DCUDA_ON_CPU -include cuda_cpu.h -Icommon

@@ -48,7 +48,8 @@ static inline int threads_to_try(int n)
     return on_cpu() ? n : 1;
 }
 
-// As --kernel OP=NAME does: one kernel of matmul, and one of another operation.
+// As --kernel OP=NAME does: one kernel of matmul, and one of another operation.  With --invariant: tests
+// compare bits.
 static inline void choose_kernel(const char *op, const char *const *names,
                                  const char *name)
 {
@@ -60,7 +61,8 @@ static inline void choose_kernel(const char *op, const char *const *names,
         tables[0] = (KernelTable){ op, names };
     if (!text[0][0])
         snprintf(text[0], sizeof text[0], "matmul=%s", matmul_kernels[0]);
-    Options o = { .kernel = { { text[0], text[1] }, text[1][0] ? 2 : 1 } };
+    Options o = { .invariant = true,
+                  .kernel = { { text[0], text[1] }, text[1][0] ? 2 : 1 } };
     kernels_start(&o, tables);
 }
 
