@@ -118,6 +118,9 @@ run_tests = @failed=; for t in $(1); do echo "== $${t\#\#*/}"; \
 test: test-c test-py ## all tests
 	@echo "all tests passed ($(DEVICE), $(MARCH)$(if $(SAN), $(SAN)))"
 
+.PHONY: built
+built: all $(COMMON_TESTS) $(TEST_PROGRAMS) ## programs and tests, not run (make -j2 built)
+
 test-c: $(COMMON_TESTS) $(TEST_PROGRAMS) ## the tests of modules (Criterion)
 	$(call run_tests,$(COMMON_TESTS) $(TEST_PROGRAMS))
 
