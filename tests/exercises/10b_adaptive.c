@@ -51,8 +51,8 @@ static int check(const Sequence *q, const DraftOptions *o)
                     "--draft %s --gamma %d: round %d has %d proposals, %d are wanted",
                     o->who, o->gamma, r, round.proposed, want);
             if (r > 0)
-                fprintf(stderr, "; of the %d before, %d stayed", q->rounds[r - 1].proposed,
-                        q->rounds[r - 1].kept);
+                fprintf(stderr, "; of the %d before, %d stayed",
+                        q->rounds[r - 1].proposed, q->rounds[r - 1].kept);
             fprintf(stderr, "\n");
             return 1;
         }
@@ -66,7 +66,8 @@ static int check(const Sequence *q, const DraftOptions *o)
 
 int main(void)
 {
-    static char *const who[] = { "models/tales", "models/tales-draft", "ngram", "layers:4" };
+    static char *const who[] = { "models/tales", "models/tales-draft", "ngram",
+                                 "layers:4" };
     Weights w;
     Config c;
     Model m = { 0 };

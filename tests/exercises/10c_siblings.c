@@ -43,8 +43,8 @@ static int far(const char *what, int count, double share)
     double wanted = TRIALS * share, allowed = 5 * sqrt(TRIALS * share * (1 - share)) + 1;
     if (fabs(count - wanted) <= allowed)
         return 0;
-    fprintf(stderr, "%s: %d of %d, wanted %.0f and at most %.0f more or less\n", what, count,
-            TRIALS, wanted, allowed);
+    fprintf(stderr, "%s: %d of %d, wanted %.0f and at most %.0f more or less\n", what,
+            count, TRIALS, wanted, allowed);
     return 1;
 }
 
@@ -58,14 +58,13 @@ static int check(const float *p, const float *q, int n)
         for (int k = 0; k < n; k++) {
             RandomKey mine = key;
             mine.purpose = RANDOM_DRAFT;
-            proposed[k] =
-                draw(q, random_uniform(random_four(mine, (uint32_t)k).v[0]));
+            proposed[k] = draw(q, random_uniform(random_four(mine, (uint32_t)k).v[0]));
         }
         accept_siblings(p, q, proposed, n, V, key, left, &kept, &next);
         if (kept < -1 || kept >= n || next < 0 || next >= V ||
             (kept >= 0 && next != proposed[kept])) {
-            fprintf(stderr, "kept %d of %d and next token %d do not go together\n", kept, n,
-                    next);
+            fprintf(stderr, "kept %d of %d and next token %d do not go together\n", kept,
+                    n, next);
             return 1;
         }
         stayed += kept >= 0;
