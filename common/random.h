@@ -65,4 +65,9 @@ static inline HOST_DEVICE float random_gumbel(uint32_t bits)
     return -log_f32(-log_f32(random_uniform(bits)));
 }
 
+// noise[256] = the Gumbel noise of the numbers that random_four has at 64 block, 64 block
+// + 1, ...: the same bits, by the host's vectors.
+enum { RANDOM_GUMBELS = 256 };
+void random_gumbels(float *noise, RandomKey key, uint32_t block);
+
 #endif

@@ -70,6 +70,23 @@ static inline Floats floats_fma(Floats a, Floats b, Floats c)
 #endif
 }
 
+// a * b of the lanes 0, 2, 4, ...: 64 bits, in that lane and the next.
+static inline Bits bits_multiply_even(Bits a, Bits b)
+{
+#if defined(__AVX512F__)
+    return (Bits)_mm512_mul_epu32((__m512i)a, (__m512i)b);
+#elif defined(__AVX2__)
+    return (Bits)_mm256_mul_epu32((__m256i)a, (__m256i)b);
+#else
+    for (int i = 0; i < LANES; i += 2) {
+        uint64_t product = (uint64_t)a[i] * b[i];
+        a[i] = (uint32_t)product;
+        a[i + 1] = (uint32_t)(product >> 32);
+    }
+    return a;
+#endif
+}
+
 // LANES numbers of BF16.
 static inline Floats floats_of_bf16(const void *from)
 {

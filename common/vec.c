@@ -7,7 +7,7 @@
 #include "halves.h"
 #include "simd.h"
 
-enum { SUMS = 16, PARTS = SUMS / LANES, VECTORS = 4 };
+enum { SUMS = 16, PARTS = SUMS / LANES, VECTORS = 4, FIND = 256, PLACES = 1024 };
 #define ALWAYS_INLINE static inline __attribute__((always_inline))  // with dtype constant
 
 static inline size_t size_of(DType dtype)
@@ -125,12 +125,80 @@ void vec_mix(float *out, const float *p, const void *values, DType dtype, int st
         mix(out, p, values, BF16, bytes, n, HS);
 }
 
+// A NaN must not be passed over.
+static float greater(float a, float b)
+{
+    return b > a || b != b ? b : a;
+}
+
 float vec_max(const float *x, int n)
 {
-    float max = -INFINITY;
-    for (int i = 0; i < n; i++)
-        max = x[i] > max || x[i] != x[i] ? x[i] : max;  // a NaN must not be passed over
-    return max;
+    Floats max = floats_all(-INFINITY);
+    float lanes[LANES];
+    int i = 0;
+    for (; i + LANES <= n; i += LANES) {
+        Floats v = floats_load(x + i);
+        Bits take = (Bits)(v > max) | (Bits)(v != v);
+        max = (Floats)(((Bits)v & take) | ((Bits)max & ~take));
+    }
+    floats_store(lanes, max);
+    for (int half = LANES / 2; half > 0; half /= 2)
+        for (int l = 0; l < half; l++)
+            lanes[l] = greater(lanes[l], lanes[l + half]);
+    for (; i < n; i++)
+        lanes[0] = greater(lanes[0], x[i]);
+    return lanes[0];
+}
+
+int vec_argmax(const float *x, int n)
+{
+    float max = vec_max(x, n);
+    for (int from = 0; from < n; from += FIND) {
+        int end = n - from < FIND ? n : from + FIND, found = 0;
+        for (int i = from; i < end; i++)
+            found |= x[i] == max;
+        for (int i = from; found; i++)
+            if (x[i] == max)
+                return i;
+    }
+    return 0;
+}
+
+// x[k] becomes the (k + 1)-th greatest (Hoare's quickselect).
+static float select_kth(float *x, int n, int k)
+{
+    for (int low = 0, high = n - 1; low < high;) {
+        float pivot = x[low + (high - low) / 2];
+        int i = low, j = high;
+        while (i <= j) {
+            while (x[i] > pivot)
+                i++;
+            while (pivot > x[j])
+                j--;
+            if (i <= j) {
+                float swap = x[i];
+                x[i++] = x[j];
+                x[j--] = swap;
+            }
+        }
+        if (k > j && k < i)
+            break;
+        if (k <= j)
+            high = j;
+        else
+            low = i;
+    }
+    return x[k];
+}
+
+// Each of the k greatest maxima of a part of x is reached at least once.
+float vec_kth(const float *x, int n, int k)
+{
+    float max[PLACES];
+    int size = (n + PLACES - 1) / PLACES, parts = 0;
+    for (int i = 0; i < n; i += size)
+        max[parts++] = vec_max(x + i, n - i < size ? n - i : size);
+    return k <= parts ? select_kth(max, parts, k - 1) : -INFINITY;
 }
 
 float vec_sum(const float *x, int n)
@@ -162,4 +230,18 @@ float vec_exp_sum(float *x, float shift, int n)
     for (int i = 0; i < n; i++)
         x[i] = exp_f32(x[i] - shift);
     return vec_sum(x, n);
+}
+
+double vec_exp_mass(const float *x, int n)
+{
+    double sum[SUMS] = { 0 }, all = 0;
+    int i = 0;
+    for (; i + SUMS <= n; i += SUMS)
+        for (int k = 0; k < SUMS; k++)
+            sum[k] += (double)exp_f32(x[i + k]);
+    for (int k = 0; i + k < n; k++)
+        sum[k] += (double)exp_f32(x[i + k]);
+    for (int k = 0; k < SUMS; k++)
+        all += sum[k];
+    return all;
 }

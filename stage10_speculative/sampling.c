@@ -6,6 +6,7 @@
 #include "pivot.h"
 #include "random.h"
 #include "trace.h"
+#include "vec.h"
 #include <stdlib.h>
 
 // sp->logits: after penalties and temperature, shifted so that the greatest is 0:
@@ -14,26 +15,14 @@
 static void prepare(const Sampler *sp, const float *logits, int index)
 {
     const SamplingParams *p = &sp->params;
-    float divisor = p->temperature > 0 ? p->temperature : 1, max = -INFINITY;
-    for (int i = 0; i < sp->V; i++) {
-        sp->logits[i] = logits[i];
-        if (!(logits[i] < INFINITY))
-            die("the logit of token %d is not a number; are the weights damaged?", i);
-    }
+    float divisor = p->temperature > 0 ? p->temperature : 1;
+    if (!(fabsf(vec_max(logits, sp->V)) < INFINITY))
+        die("a logit is not a number; are the weights damaged?");
+    memcpy(sp->logits, logits, (size_t)sp->V * sizeof *logits);
     penalties_apply(sp->logits, sp->counts, sp->V, p, sp->text, index);
-    for (int i = 0; i < sp->V; i++)
-        max = sp->logits[i] > max ? sp->logits[i] : max;
+    float max = vec_max(sp->logits, sp->V);
     for (int i = 0; i < sp->V; i++)
         sp->logits[i] = (sp->logits[i] - max) / divisor;
-}
-
-static int likeliest(const Sampler *sp)
-{
-    int best = 0;
-    for (int i = 1; i < sp->V; i++)
-        if (sp->logits[i] > sp->logits[best])
-            best = i;
-    return best;
 }
 
 // Likeliest first; of equal ones the lower id.
@@ -76,30 +65,41 @@ static void select_first(Candidate *c, int n, int m)
     }
 }
 
-// Of n candidates, the m likeliest, sorted.
-static void sort_first(Candidate *c, int n, int m)
+// The n likeliest tokens, sorted, to sp->candidates.  Most of the others fall at once: they
+// are below a number that n reach.
+static void rank(const Sampler *sp, int n)
 {
-    if (m < n)
-        select_first(c, n, m);
-    qsort(c, (size_t)m, sizeof *c, by_rank);
+    Candidate *c = sp->candidates;
+    float least = vec_kth(sp->logits, sp->V, n);
+    int found = 0;
+    for (int i = 0; i < sp->V; i++)
+        if (!(sp->logits[i] < least))
+            c[found++] = (Candidate){ sp->logits[i], i };
+    select_first(c, found, n);
+    qsort(c, (size_t)n, sizeof *c, by_rank);
 }
 
-// The sum of probabilities, not normalised: the likeliest token has 1.
-static double mass(const Candidate *c, int n)
+// The sum of probabilities of the n likeliest, not normalised: the first of them has 1.
+static double mass(const Sampler *sp, int n)
 {
+    const Candidate *c = sp->candidates;
     double sum = 0;
+    if (n == sp->V)
+        return vec_exp_mass(sp->logits, n);
     for (int i = 0; i < n; i++)
         sum += exp_f32(c[i].logit);
     return sum;
 }
 
-// How many of n candidates top-p keeps.  Sorts no more of them than it has to.
-static int keep_top_p(Candidate *c, int n, float p)
+// How many of the n likeliest top-p keeps.  Sorts no more of them than it has to.
+static int keep_top_p(const Sampler *sp, int n, float p)
 {
-    double limit = mass(c, n) * p;
+    const Candidate *c = sp->candidates;
+    double limit = p * mass(sp, n);
     for (int m = n < 256 ? n : 256;; m = m < n / 4 ? 4 * m : n) {
         double sum = 0;
-        sort_first(c, n, m);
+        if (n == sp->V)
+            rank(sp, m);
         for (int i = 0; i < m; i++)
             if ((sum += exp_f32(c[i].logit)) >= limit)
                 return i + 1;
@@ -108,26 +108,29 @@ static int keep_top_p(Candidate *c, int n, float p)
     }
 }
 
-// The tokens that may be drawn, to sp->candidates; returns how many.  Sorted, unless no
-// filter is on.
+static int count_likely(const Sampler *sp, float least)
+{
+    int n = 0;
+    for (int i = 0; i < sp->V; i++)
+        n += exp_f32(sp->logits[i]) >= least;
+    return n;
+}
+
+// How many tokens may be drawn: the likeliest ones, sorted in sp->candidates, or all of
+// them.
 static int filter(const Sampler *sp)
 {
     const SamplingParams *p = &sp->params;
-    Candidate *c = sp->candidates;
+    const Candidate *c = sp->candidates;
     int n = sp->V;
-    for (int i = 0; i < n; i++)
-        c[i] = (Candidate){ sp->logits[i], i };
-    if (p->top_k > 0 && p->top_k < n) {
-        sort_first(c, n, p->top_k);
-        n = p->top_k;
-    }
+    if (p->top_k > 0 && p->top_k < n)
+        rank(sp, n = p->top_k);
     if (p->top_p < 1)
-        n = keep_top_p(c, n, p->top_p);
-    if (p->min_p > 0) {
-        sort_first(c, n, n);
-        while (n > 1 && exp_f32(c[n - 1].logit) < p->min_p)
-            n--;
-    }
+        n = keep_top_p(sp, n, p->top_p);
+    if (p->min_p > 0 && n == sp->V)
+        rank(sp, n = count_likely(sp, p->min_p));
+    while (p->min_p > 0 && exp_f32(c[n - 1].logit) < p->min_p)
+        n--;
     return n;
 }
 
@@ -151,13 +154,33 @@ static int draw_gumbel(const Sampler *sp, int n, RandomKey key)
     return id;
 }
 
+// The same among all tokens: their noise is made many at a time.
+static int draw_gumbel_of_all(const Sampler *sp, RandomKey key)
+{
+    float best = -INFINITY, value[RANDOM_GUMBELS];
+    int id = 0;
+    for (int i = 0; i < sp->V; i += RANDOM_GUMBELS) {
+        int n = sp->V - i < RANDOM_GUMBELS ? sp->V - i : RANDOM_GUMBELS;
+        random_gumbels(value, key, (uint32_t)(i / RANDOM_GUMBELS));
+        for (int k = 0; k < n; k++)
+            value[k] += sp->logits[i + k];
+        if (vec_max(value, n) > best) {
+            int k = vec_argmax(value, n);
+            best = value[k];
+            id = i + k;
+        }
+    }
+    return id;
+}
+
 // The textbook's: where the running sum of the sorted probabilities passes a uniform
 // number.
 static int draw_sorted(const Sampler *sp, int n, RandomKey key)
 {
-    Candidate *c = sp->candidates;
-    qsort(c, (size_t)n, sizeof *c, by_rank);
-    double u = (double)random_uniform(random_four(key, 0).v[0]) * mass(c, n), sum = 0;
+    const Candidate *c = sp->candidates;
+    if (n == sp->V)
+        rank(sp, n);
+    double u = (double)random_uniform(random_four(key, 0).v[0]) * mass(sp, n), sum = 0;
     for (int i = 0; i < n; i++)
         if ((sum += exp_f32(c[i].logit)) > u)
             return c[i].id;
@@ -171,27 +194,30 @@ static int choose(const Sampler *sp, const float *logits, int index)
                       RANDOM_SAMPLE };
     prepare(sp, logits, index);
     if (sp->params.temperature == 0)
-        return likeliest(sp);
+        return vec_argmax(sp->logits, sp->V);
     if (sp->params.kind == PIVOT)
         return pivot_draw(sp->logits, sp->V, &sp->params, key);
     int n = filter(sp);
-    return sp->params.kind == SORT ? draw_sorted(sp, n, key) : draw_gumbel(sp, n, key);
+    if (sp->params.kind == SORT)
+        return draw_sorted(sp, n, key);
+    return n < sp->V ? draw_gumbel(sp, n, key) : draw_gumbel_of_all(sp, key);
 }
 
 static void distribution(const Sampler *sp, const float *logits, int index, float *probs)
 {
-    const Candidate *c = sp->candidates;
     for (int i = 0; i < sp->V; i++)
         probs[i] = 0;
     prepare(sp, logits, index);
     if (sp->params.temperature == 0) {
-        probs[likeliest(sp)] = 1;
+        probs[vec_argmax(sp->logits, sp->V)] = 1;
         return;
     }
     int n = filter(sp);
-    double total = mass(c, n);
-    for (int i = 0; i < n; i++)
-        probs[c[i].id] = (float)(exp_f32(c[i].logit) / total);
+    double total = mass(sp, n);
+    for (int i = 0; i < n; i++) {
+        int id = n < sp->V ? sp->candidates[i].id : i;
+        probs[id] = (float)(exp_f32(sp->logits[id]) / total);
+    }
 }
 
 void sampling_next(const Sampler *sp, int n, const int *who, const float *logits,

@@ -1,4 +1,5 @@
 // matmul and vec: right, and the same bits whatever the number of rows and threads.
+#include "elementary.h"
 #include "halves.h"
 #include "matmul.h"
 #include "support/devices.h"
@@ -327,6 +328,57 @@ Test(vec, max_does_not_pass_over_a_nan)
 {
     float x[] = { 1, NAN, 3 }, y[] = { NAN, 1 }, z[] = { 1, NAN };
     cr_expect(isnan(vec_max(x, 3)) && isnan(vec_max(y, 2)) && isnan(vec_max(z, 2)));
+    for (int i = 0; i < 100; i++) {
+        float *many = numbers(100, 1);
+        many[i] = NAN;
+        cr_expect(isnan(vec_max(many, 100)), "at %d", i);
+        free(many);
+    }
+}
+
+Test(vec, argmax_is_the_first_of_the_greatest)
+{
+    enum { N = 700 };
+    float *x = numbers(N, 3);
+    for (int i = 0; i < N; i++) {
+        float was = x[i];
+        x[i] = x[N - 1] = 2;
+        cr_expect(vec_argmax(x, N) == i, "%d", i);
+        x[i] = was;
+    }
+    free(x);
+}
+
+// No fewer than k, and among many numbers not many more.
+Test(vec, kth_is_reached_by_k)
+{
+    int sizes[] = { 1, 2, 17, 1024, 1025, 5000, 50257 }, ks[] = { 1, 2, 40, 256, 4096 };
+    for (int i = 0; i < 7 * 5; i++) {
+        int n = sizes[i / 5], k = ks[i % 5], reached = 0;
+        float *x = numbers(n, 7);
+        if (k <= n) {
+            float least = vec_kth(x, n, k);
+            for (int j = 0; j < n; j++)
+                reached += x[j] >= least;
+            cr_expect(reached >= k, "%d of %d reach the %d-th", reached, n, k);
+            if (k <= 256)
+                cr_expect(reached <= 2 * k + 2, "%d of %d reach the %d-th", reached, n,
+                          k);
+        }
+        free(x);
+    }
+}
+
+Test(vec, exp_mass_is_the_sum)
+{
+    float *x = numbers(100, 4);
+    for (int n = 0; n <= 100; n++) {
+        double want = 0;
+        for (int i = 0; i < n; i++)
+            want += (double)exp_f32(x[i]);
+        cr_expect(fabs(vec_exp_mass(x, n) - want) < 1e-12, "n %d", n);
+    }
+    free(x);
 }
 
 // Keys of 16 bits are widened first: the same as floats that were rounded before.

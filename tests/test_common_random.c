@@ -64,6 +64,22 @@ Test(random, gumbel_has_its_moments)
               square - sum * sum);
 }
 
+Test(random, gumbels_are_those_of_the_words)
+{
+    RandomKey keys[] = { { 1, 2, 3, 4 }, { 1ull << 40 | 7, 0, 1000000, 0 } };
+    for (int i = 0; i < 2 * 300; i++) {
+        float noise[RANDOM_GUMBELS];
+        uint32_t block = (uint32_t)i / 2;
+        random_gumbels(noise, keys[i % 2], block);
+        for (uint32_t k = 0; k < RANDOM_GUMBELS; k++) {
+            uint32_t id = block * RANDOM_GUMBELS + k;
+            float want = random_gumbel(random_four(keys[i % 2], id / 4).v[id % 4]);
+            cr_assert(noise[k] == want, "number %u is %.9g, not %.9g", id,
+                      (double)noise[k], (double)want);
+        }
+    }
+}
+
 static double ulp(double x)
 {
     return fabs((double)nextafterf((float)x, INFINITY) - (double)(float)x);
