@@ -4,8 +4,8 @@
     python3 docs/figures/make.py --check     status 1 if one is not what its script makes
     python3 docs/figures/make.py --png DIR   as pictures, light and dark (rsvg-convert)
 
-Each chapter has a script, chNN.py, with a dictionary FIGURES: name -> function that
-returns a Figure.  README.md beside this file says how to draw one.
+Each chapter has a script, chNN.py, an appendix page_NAME.py, with a dictionary FIGURES:
+name -> function that returns a Figure.  README.md beside this file says how to draw one.
 """
 
 import argparse
@@ -21,10 +21,11 @@ HERE = Path(__file__).resolve().parent
 
 def figures():
     """(name, Figure) of all chapters."""
-    for script in sorted(HERE.glob("ch[0-9][0-9].py")):
+    for script in sorted([*HERE.glob("ch[0-9][0-9].py"), *HERE.glob("page_*.py")]):
+        prefix = script.stem.removeprefix("ch").removeprefix("page_") + "-"
         for name, function in importlib.import_module(script.stem).FIGURES.items():
-            if not name.startswith(script.stem[2:] + "-"):
-                sys.exit(f"{script.name}: call {name} {script.stem[2:]}-...")
+            if not name.startswith(prefix):
+                sys.exit(f"{script.name}: call {name} {prefix}...")
             yield name, function()
 
 
