@@ -25,6 +25,11 @@ static void prepare(const Sampler *sp, const float *logits, int index)
         sp->logits[i] = (sp->logits[i] - max) / divisor;
 }
 
+static int likeliest(const Sampler *sp)
+{
+    return vec_argmax(sp->logits, sp->V);
+}
+
 // Likeliest first; of equal ones the lower id.
 static bool before(Candidate a, Candidate b)
 {
@@ -194,7 +199,7 @@ static int choose(const Sampler *sp, const float *logits, int index)
                       RANDOM_SAMPLE };
     prepare(sp, logits, index);
     if (sp->params.temperature == 0)
-        return vec_argmax(sp->logits, sp->V);
+        return likeliest(sp);
     if (sp->params.kind == PIVOT)
         return pivot_draw(sp->logits, sp->V, &sp->params, key);
     int n = filter(sp);
@@ -209,7 +214,7 @@ static void distribution(const Sampler *sp, const float *logits, int index, floa
         probs[i] = 0;
     prepare(sp, logits, index);
     if (sp->params.temperature == 0) {
-        probs[vec_argmax(sp->logits, sp->V)] = 1;
+        probs[likeliest(sp)] = 1;
         return;
     }
     int n = filter(sp);
