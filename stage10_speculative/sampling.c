@@ -70,8 +70,8 @@ static void select_first(Candidate *c, int n, int m)
     }
 }
 
-// The n likeliest tokens, sorted, to sp->candidates.  Most of the others fall at once: they
-// are below a number that n reach.
+// The n likeliest tokens, sorted, to sp->candidates.  Most others fall at once: they are
+// below a number that n tokens reach.
 static void rank(const Sampler *sp, int n)
 {
     Candidate *c = sp->candidates;
