@@ -80,88 +80,104 @@ static void put_bf16(char *to, float (*w)[PANEL], int depth)
     }
 }
 
-static int nearest(float x)
-{
-    return (int)lrintf(x);
-}
-
+// (Adding 1.5 * 2^23 and taking it away rounds to an integer.)
 static void put_int8(uint8_t (*to)[4], float (*w)[PANEL], const float *scales)
 {
+    float inverse[PANEL];
+    for (int j = 0; j < PANEL; j++)
+        inverse[j] = scales[j] > 0 ? 1 / scales[j] : 0;
     for (int k = 0; k < DEPTH; k++)
         for (int j = 0; j < PANEL; j++) {
-            float inverse = scales[j] > 0 ? 1 / scales[j] : 0;
-            to[k / 4 * PANEL + j][k % 4] = (uint8_t)(128 + nearest(w[k][j] * inverse));
+            float n = fmaf(w[k][j], inverse[j], 12582912.0f) - 12582912.0f;
+            to[k / 4 * PANEL + j][k % 4] = (uint8_t)(128 + (int)n);
         }
 }
 
-// A weight between -8 and 7 times the scale.
-static int nibble(float w, float scale)
+// The weight in steps of the scale, from -8 to 7.  (Adding 1.5 * 2^23 and taking it away
+// rounds to an integer.)
+static inline float in_steps(float w, float inverse)
 {
-    int n = scale != 0 ? nearest(w / scale) : 0;
-    return n < -8 ? -8 : n > 7 ? 7 : n;
+    float n = fmaf(w, inverse, 12582912.0f) - 12582912.0f;
+    n = n < -8 ? -8 : n;
+    return n > 7 ? 7 : n;
 }
 
-static float error_of(const float *w, float scale)
+static void invert(float *inverse, const float *scale)
 {
-    float error = 0;
-    for (int k = 0; k < GROUP; k++) {
-        float off = w[k] - scale * (float)nibble(w[k], scale);
-        error = fmaf(off, off, error);
-    }
-    return error;
+    for (int j = 0; j < PANEL; j++)
+        inverse[j] = scale[j] != 0 ? 1 / scale[j] : 0;
 }
 
-// With the weights rounded by `scale`, the scale that fits them best (least squares); as
-// F16 holds it.
-static float refined(const float *w, float scale)
+// With the weights of a group rounded by these scales, those that fit them best (least
+// squares).
+static void refine(float *scale, float (*w)[PANEL])
 {
-    float products = 0, squares = 0;
-    uint16_t half;
-    for (int k = 0; k < GROUP; k++) {
-        float n = (float)nibble(w[k], scale);
-        products = fmaf(w[k], n, products);
-        squares = fmaf(n, n, squares);
-    }
-    scale = squares > 0 ? products / squares : scale;
-    floats_to_halves(&half, &scale, F16, 1);
-    halves_to_floats(&scale, &half, F16, 1);
-    return scale;
-}
-
-// The scale with the smallest sum of squared errors, from some starts about the one that
-// just reaches the largest weight.  Of both signs: -8 has no counterpart above.
-static float best_scale(const float *w)
-{
-    float extreme = 0, best = 0, least = INFINITY;
+    float products[PANEL] = { 0 }, squares[PANEL] = { 0 }, inverse[PANEL];
+    invert(inverse, scale);
     for (int k = 0; k < GROUP; k++)
-        extreme = fabsf(w[k]) > fabsf(extreme) ? w[k] : extreme;
-    for (int step = -9; step <= 9 && extreme != 0; step++) {
-        float reach = step < 0 ? -6 + 0.3f * (float)step : 6 + 0.3f * (float)step;
-        float scale = refined(w, refined(w, extreme / reach));
-        float error = error_of(w, scale);
-        if (error < least) {
-            least = error;
-            best = scale;
+        for (int j = 0; j < PANEL; j++) {
+            float n = in_steps(w[k][j], inverse[j]);
+            products[j] = fmaf(w[k][j], n, products[j]);
+            squares[j] = fmaf(n, n, squares[j]);
         }
+    for (int j = 0; j < PANEL; j++)
+        scale[j] = squares[j] > 0 ? products[j] / squares[j] : scale[j];
+}
+
+static void errors_of(float *error, const float *scale, float (*w)[PANEL])
+{
+    float inverse[PANEL];
+    invert(inverse, scale);
+    memset(error, 0, PANEL * sizeof *error);
+    for (int k = 0; k < GROUP; k++)
+        for (int j = 0; j < PANEL; j++) {
+            float off = w[k][j] - scale[j] * in_steps(w[k][j], inverse[j]);
+            error[j] = fmaf(off, off, error[j]);
+        }
+}
+
+// For each output the scale with the smallest sum of squared errors, from some starts
+// about the one that just reaches the largest weight.  Of both signs: -8 has no
+// counterpart above.
+static void best_scales(float *best, float (*w)[PANEL])
+{
+    float extreme[PANEL] = { 0 }, least[PANEL], scale[PANEL], error[PANEL];
+    for (int k = 0; k < GROUP; k++)
+        for (int j = 0; j < PANEL; j++)
+            extreme[j] = fabsf(w[k][j]) > fabsf(extreme[j]) ? w[k][j] : extreme[j];
+    for (int j = 0; j < PANEL; j++) {
+        least[j] = INFINITY;
+        best[j] = 0;
     }
-    return best;
+    for (int sign = -1; sign <= 1; sign += 2)
+        for (float reach = 6; reach < 9; reach += 0.5f) {
+            for (int j = 0; j < PANEL; j++)
+                scale[j] = extreme[j] / ((float)sign * reach);
+            refine(scale, w);
+            refine(scale, w);
+            errors_of(error, scale, w);
+            for (int j = 0; j < PANEL; j++) {
+                best[j] = error[j] < least[j] ? scale[j] : best[j];
+                least[j] = error[j] < least[j] ? error[j] : least[j];
+            }
+        }
 }
 
 static void put_int4(char *to, float (*w)[PANEL])
 {
     for (int g = 0; g < DEPTH; g += GROUP, to += GROUP_BYTES) {
         uint8_t(*bytes)[4] = (uint8_t(*)[4])(to + PANEL * 2);
+        float scale[PANEL], inverse[PANEL];
+        best_scales(scale, w + g);
+        floats_to_halves(to, scale, F16, PANEL);
+        halves_to_floats(scale, to, F16, PANEL);
+        invert(inverse, scale);
         memset(bytes, 0, PANEL * GROUP / 2);
-        for (int j = 0; j < PANEL; j++) {
-            float column[GROUP];
-            for (int k = 0; k < GROUP; k++)
-                column[k] = w[g + k][j];
-            float scale = best_scale(column);
-            floats_to_halves(to + 2 * j, &scale, F16, 1);
-            for (int k = 0; k < GROUP; k++)
+        for (int k = 0; k < GROUP; k++)
+            for (int j = 0; j < PANEL; j++)
                 bytes[k / 8 * PANEL + j][k % 4] |=
-                    (uint8_t)((nibble(column[k], scale) + 8) << (k % 8 < 4 ? 0 : 4));
-        }
+                    (uint8_t)((int)(in_steps(w[g + k][j], inverse[j]) + 8)
+                              << (k % 8 < 4 ? 0 : 4));
     }
 }
 

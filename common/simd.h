@@ -90,9 +90,15 @@ static inline Bits bits_multiply_even(Bits a, Bits b)
 // LANES numbers of BF16.
 static inline Floats floats_of_bf16(const void *from)
 {
+#if defined(__AVX512F__)
+    return (Floats)_mm512_slli_epi32(_mm512_cvtepu16_epi32(_mm256_loadu_si256(from)), 16);
+#elif defined(__AVX2__)
+    return (Floats)_mm256_slli_epi32(_mm256_cvtepu16_epi32(_mm_loadu_si128(from)), 16);
+#else
     uint16_t halves __attribute__((vector_size(2 * LANES)));
     memcpy(&halves, from, sizeof halves);
     return (Floats)(__builtin_convertvector(halves, Bits) << 16);
+#endif
 }
 
 static inline Floats floats_of_ints(Ints v)

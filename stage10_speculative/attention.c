@@ -14,7 +14,7 @@
 
 const char *const attention_kernels[] = { "fused", "naive", NULL };
 
-enum { CHUNK = KV_CHUNK };  // keys at a time
+enum { CHUNK = KV_CHUNK, ROWS = 16 };  // keys, and rows, at a time
 
 // One of a row's new key (which = 0) and value (which = 1), rounded to the cache's type.
 static void append(const State *s, int layer, int t, int which, int h)
@@ -118,14 +118,26 @@ static void attend_chunk(const Head *h, int j, int n, float *max, float *sum)
     mix(h, p, j, n);
 }
 
-static void attend_fused(const Head *h)
+// Some rows of one head.  They take turns at each chunk: what the first has brought into
+// the processor's cache serves the others.
+static void attend_fused(const Head *heads, int rows)
 {
-    float max = -INFINITY, sum = 0;
-    memset(h->out, 0, (size_t)h->HS * sizeof *h->out);
-    for (int j = 0; j < h->keys; j += CHUNK)
-        attend_chunk(h, j, h->keys - j < CHUNK ? h->keys - j : CHUNK, &max, &sum);
-    for (int i = 0; i < h->HS; i++)
-        h->out[i] /= sum;
+    float max[ROWS], sum[ROWS] = { 0 };
+    int keys = 0;
+    for (int r = 0; r < rows; r++) {
+        max[r] = -INFINITY;
+        memset(heads[r].out, 0, (size_t)heads[r].HS * sizeof *heads[r].out);
+        keys = heads[r].keys > keys ? heads[r].keys : keys;
+    }
+    for (int j = 0; j < keys; j += CHUNK)
+        for (int r = 0; r < rows; r++) {
+            int left = heads[r].keys - j;
+            if (left > 0)
+                attend_chunk(&heads[r], j, left < CHUNK ? left : CHUNK, &max[r], &sum[r]);
+        }
+    for (int r = 0; r < rows; r++)
+        for (int i = 0; i < heads[r].HS; i++)
+            heads[r].out[i] /= sum[r];
 }
 
 static void attention_core(State *s, int layer)
@@ -136,13 +148,17 @@ static void attention_core(State *s, int layer)
         return;
     bool naive = kernel_choice("attention", attention_kernels) == 1;
     #pragma omp for collapse(2) schedule(static, 1)
-    for (int t = 0; t < s->T; t++)
-        for (int h = 0; h < s->config.NH; h++) {
-            Head head = head_of(s, layer, t, h);
+    for (int h = 0; h < s->config.NH; h++)
+        for (int t = 0; t < s->T; t += ROWS) {
+            Head heads[ROWS];
+            int rows = s->T - t < ROWS ? s->T - t : ROWS;
+            for (int r = 0; r < rows; r++)
+                heads[r] = head_of(s, layer, t + r, h);
             if (naive)
-                attend_naive(&head);
+                for (int r = 0; r < rows; r++)
+                    attend_naive(&heads[r]);
             else
-                attend_fused(&head);
+                attend_fused(heads, rows);
         }
 }
 
