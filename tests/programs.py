@@ -34,7 +34,8 @@ LIMIT = 1e-4             # of the largest value; why: tests/reference/compare_lo
 TIMEOUT = 300            # seconds: enough for a slow machine and the sanitizers
 TIMES = {"ttft_ms", "decode_tok_s", "prefill_tok_s", "speedup"}  # no two runs agree in these
 
-# make exports DEVICE.  Emulated kernels: a note says so, and a matmul without warps is fifty times as fast.
+# make exports DEVICE.  Where kernels are emulated a note says so, and a matmul without warps is
+# fifty times as fast.
 EMULATED = os.environ.get("DEVICE") == "emu"
 NOTE = re.compile(rb"\A[^\n]+: note: CUDA is emulated [^\n]+\n")
 QUICK = ["--kernel", "matmul=naive"] if EMULATED else []

@@ -13,8 +13,8 @@ import unittest
 
 sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
 
-from programs import (RANDOM, ROOT, TESTS, Kernels, Program, Shared, byte_names,  # noqa: E402
-                      copy_model, environment, model_path, parrot, read_vocabulary,
+from programs import (QUICK, RANDOM, ROOT, TESTS, Kernels, Program, Shared,  # noqa: E402
+                      byte_names, copy_model, environment, model_path, parrot, read_vocabulary,
                       small_model, without_times)
 
 
@@ -187,8 +187,9 @@ class Stage07(Program, Shared, Kernels, unittest.TestCase):
         """That of stage 06's probabilities: chi-square, 7 degrees of freedom."""
         model = ["-m", model_path("heads12"), "--ids", "1,2,3", "-d", "f32"]
         other = os.path.join(ROOT, "stage06", "run")
-        done = subprocess.run([other, "--json", "--top", "8", *model], stdout=subprocess.PIPE,
-                              check=True, stdin=subprocess.DEVNULL, env=environment())
+        done = subprocess.run([other, *QUICK, "--json", "--top", "8", *model],
+                              stdout=subprocess.PIPE, check=True, stdin=subprocess.DEVNULL,
+                              env=environment())
         probs = {t["id"]: t["prob"] ** 0.25 for t in json.loads(done.stdout)["top"]}
         total = math.fsum(probs.values())
         texts = []

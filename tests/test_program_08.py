@@ -15,7 +15,7 @@ sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
 
 import test_program_07  # noqa: E402
 import test_program_07_more  # noqa: E402
-from programs import (ROOT, Later, default_config, environment,  # noqa: E402
+from programs import (QUICK, ROOT, Later, default_config, environment,  # noqa: E402
                       model_path, parse_json, random_model, read_vocabulary)
 from test_program_07 import listed  # noqa: E402
 
@@ -79,7 +79,7 @@ class Stage08(Later, test_program_07.Stage07):
     def before(self, *args):
         """What stage 07 says."""
         program = os.path.join(ROOT, "stage07", "run")
-        done = subprocess.run([program, "--json", *map(str, args)], stdout=subprocess.PIPE,
+        done = subprocess.run([program, *QUICK, "--json", *map(str, args)], stdout=subprocess.PIPE,
                               check=True, stdin=subprocess.DEVNULL, env=environment())
         return [texts(parse_json(line)) for line in done.stdout.decode().splitlines()]
 

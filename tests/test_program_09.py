@@ -16,7 +16,7 @@ sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
 
 import test_program_07_more  # noqa: E402
 import test_program_08  # noqa: E402
-from programs import (ROOT, TIMEOUT, copy_model, environment, model_path,  # noqa: E402
+from programs import (QUICK, ROOT, TIMEOUT, copy_model, environment, model_path,  # noqa: E402
                       parrot, parse_json, random_model)
 from test_program_07 import bytes_to_ids, listed  # noqa: E402
 from test_program_08 import texts  # noqa: E402
@@ -142,7 +142,7 @@ class Stage09(test_program_08.Stage08):
     def earlier(self, number, *args):
         """What another stage says."""
         program = os.path.join(ROOT, "stage" + number, "run")
-        done = subprocess.run([program, "--json", *map(str, args)], stdout=subprocess.PIPE,
+        done = subprocess.run([program, *QUICK, "--json", *map(str, args)], stdout=subprocess.PIPE,
                               check=True, stdin=subprocess.DEVNULL, env=environment())
         return [texts(parse_json(line)) for line in done.stdout.decode().splitlines()]
 

@@ -16,7 +16,7 @@ sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
 
 import test_program_07  # noqa: E402
 import test_program_07_more  # noqa: E402
-from programs import (ROOT, Later, copy_model, environment, model_path,  # noqa: E402
+from programs import (QUICK, ROOT, Later, copy_model, environment, model_path,  # noqa: E402
                       parrot, parse_json, random_model)
 from test_program_07 import bytes_to_ids, listed  # noqa: E402
 
@@ -81,7 +81,7 @@ class Stage10(Later, test_program_07.Stage07):
     def before(self, *args):
         """What stage 07 says."""
         program = os.path.join(ROOT, "stage07", "run")
-        done = subprocess.run([program, "--json", *map(str, args)], stdout=subprocess.PIPE,
+        done = subprocess.run([program, *QUICK, "--json", *map(str, args)], stdout=subprocess.PIPE,
                               check=True, stdin=subprocess.DEVNULL, cwd=ROOT, env=environment())
         return [texts(parse_json(line)) for line in done.stdout.decode().splitlines()]
 
