@@ -9,7 +9,7 @@ from pathlib import Path
 
 from draw import Figure
 
-COLUMNS, ADVANCE, LINE = 92, 8.43, 21
+COLUMNS, ADVANCE, LINE = 91, 7.83, 20
 INKS = {"32": "green", "33": "orange", "36": "blue", "2": "dim", "35": "violet", "31": "red"}
 
 
@@ -43,7 +43,7 @@ def run():
                "green tokens are accepted proposals, orange ones stand in place of a rejected "
                "proposal, blue ones follow after all were accepted.")
     for line, column, word, ink, bold in pieces:
-        f.text(20 + column * ADVANCE, 25 + line * LINE, word, ink, 14, "start", True, bold)
+        f.text(20 + column * ADVANCE, 25 + line * LINE, word, ink, 13, "start", True, bold)
     return f
 
 
