@@ -1,3 +1,4 @@
+# shellcheck shell=sh
 # What the tests of exercises share: . tests/exercises/lib.sh
 #   expect WHAT WANTED FOUND   dies, showing both, unless they are the same
 
