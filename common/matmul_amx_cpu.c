@@ -2,10 +2,9 @@
 // multiplies two of them; see matmul_cpu.h.  (Intel, "Architecture Instruction Set
 // Extensions Programming Reference", 2020, chapter 3.)
 //
-// A: 16 rows of x, 64 bytes of k each.  B: 64 bytes of k for 16 outputs, as they lie in
-// a panel.  C: 16 rows, 16 outputs.  Up to 16 rows: four C side by side, one for each 16
-// outputs of the panel.  Up to 32: two by two, so that each A and B that is loaded serves
-// two products.
+// A: 16 rows of x, 64 bytes of k each.  B: 64 bytes of k for 16 outputs.  C: 16 rows, 16
+// outputs.  Up to 16 rows: four C side by side, one for each 16 outputs of the panel.
+// More: two by two, so that each A and B that is loaded serves two products.
 #include "matmul_cpu.h"
 
 #if defined(__AMX_BF16__) && defined(__AMX_INT8__) && defined(__linux__)
@@ -13,7 +12,7 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
-enum { TILE = 16, ROW_BYTES = 64, PANEL_ROW = PANEL * 4 };
+enum { LINE = 64, PANEL_ROW = PANEL * 4, PANEL_TILES = PANEL / TILE * TILE_BYTES };
 
 bool amx_there(void)
 {
@@ -46,92 +45,87 @@ void amx_end(void)
 }
 
 // The intrinsics are macros that want the registers' numbers as they are written: C in 0 to
-// 3, A in 4 and 5, B in 6 and 7.
-static void clear(void)
+// 3, A in 4 and 5, B in 6 and 7.  `third`: the bytes from the first C to the third.
+static void begin_sums(const Part *p, const void *sums, size_t third)
 {
-    _tile_zero(0);
-    _tile_zero(1);
-    _tile_zero(2);
-    _tile_zero(3);
+    const char *from = sums;
+    if (p->from == 0) {
+        _tile_zero(0);
+        _tile_zero(1);
+        _tile_zero(2);
+        _tile_zero(3);
+    } else {
+        _tile_loadd(0, from, PANEL_ROW);
+        _tile_loadd(1, from + LINE, PANEL_ROW);
+        _tile_loadd(2, from + third, PANEL_ROW);
+        _tile_loadd(3, from + third + LINE, PANEL_ROW);
+    }
 }
 
-static void store_abreast(void *sums)
+static void end_sums(void *sums, size_t third)
 {
     char *to = sums;
     _tile_stored(0, to, PANEL_ROW);
-    _tile_stored(1, to + 64, PANEL_ROW);
-    _tile_stored(2, to + 128, PANEL_ROW);
-    _tile_stored(3, to + 192, PANEL_ROW);
-}
-
-static void store_two_by_two(void *sums)
-{
-    char *to = sums, *below = to + TILE * PANEL_ROW;
-    _tile_stored(0, to, PANEL_ROW);
-    _tile_stored(1, to + 64, PANEL_ROW);
-    _tile_stored(2, below, PANEL_ROW);
-    _tile_stored(3, below + 64, PANEL_ROW);
+    _tile_stored(1, to + LINE, PANEL_ROW);
+    _tile_stored(2, to + third, PANEL_ROW);
+    _tile_stored(3, to + third + LINE, PANEL_ROW);
 }
 
 // Two functions for each type of numbers; `steps` tiles of k.
-#define MULTIPLY(abreast, two_by_two, multiply)                                    \
-    static void abreast(const char *x, size_t stride, const char *w, int steps)    \
+#define MULTIPLY(abreast, square, multiply)                                        \
+    static void abreast(const char *x, const char *w, int steps)                   \
     {                                                                              \
-        for (; steps > 0; steps--, x += ROW_BYTES, w += TILE * PANEL_ROW) {        \
-            _tile_loadd(4, x, stride);                                             \
-            _tile_loadd(6, w, PANEL_ROW);                                          \
+        for (; steps > 0; steps--, x += TILE_BYTES, w += PANEL_TILES) {            \
+            _tile_loadd(4, x, LINE);                                               \
+            _tile_loadd(6, w, LINE);                                               \
             multiply(0, 4, 6);                                                     \
-            _tile_loadd(7, w + 64, PANEL_ROW);                                     \
+            _tile_loadd(7, w + TILE_BYTES, LINE);                                  \
             multiply(1, 4, 7);                                                     \
-            _tile_loadd(6, w + 128, PANEL_ROW);                                    \
+            _tile_loadd(6, w + 2 * TILE_BYTES, LINE);                              \
             multiply(2, 4, 6);                                                     \
-            _tile_loadd(7, w + 192, PANEL_ROW);                                    \
+            _tile_loadd(7, w + 3 * TILE_BYTES, LINE);                              \
             multiply(3, 4, 7);                                                     \
         }                                                                          \
     }                                                                              \
-    static void two_by_two(const char *x, size_t stride, const char *w, int steps) \
+    static void square(const char *x, const char *below, const char *w, int steps) \
     {                                                                              \
-        for (; steps > 0; steps--, x += ROW_BYTES, w += TILE * PANEL_ROW) {        \
-            _tile_loadd(4, x, stride);                                             \
-            _tile_loadd(6, w, PANEL_ROW);                                          \
+        for (; steps > 0; steps--, x += TILE_BYTES, w += PANEL_TILES) {            \
+            _tile_loadd(4, x, LINE);                                               \
+            _tile_loadd(6, w, LINE);                                               \
             multiply(0, 4, 6);                                                     \
-            _tile_loadd(7, w + 64, PANEL_ROW);                                     \
+            _tile_loadd(7, w + TILE_BYTES, LINE);                                  \
             multiply(1, 4, 7);                                                     \
-            _tile_loadd(5, x + TILE * stride, stride);                             \
+            _tile_loadd(5, below, LINE);                                           \
+            below += TILE_BYTES;                                                   \
             multiply(2, 5, 6);                                                     \
             multiply(3, 5, 7);                                                     \
         }                                                                          \
     }
-MULTIPLY(abreast_bf16, two_by_two_bf16, _tile_dpbf16ps)
-MULTIPLY(abreast_int8, two_by_two_int8, _tile_dpbsud)
+MULTIPLY(abreast_bf16, square_bf16, _tile_dpbf16ps)
+MULTIPLY(abreast_int8, square_int8, _tile_dpbsud)
 
-// sum[TILE_ROWS][PANEL]; a tile is 64 bytes of k.
-static void multiply(const Tile *t, bool bf16, char *sum)
+void amx_multiply(const Part *p, DType dtype)
 {
-    const char *x = t->x.data;
-    size_t stride = t->x.stride;
-    int steps = t->steps / (bf16 ? 32 : 64);
-    if (t->rows <= TILE) {
-        clear();
-        (bf16 ? abreast_bf16 : abreast_int8)(x, stride, t->panel, steps);
-        store_abreast(sum);
-        return;
+    bool bf16 = dtype == BF16;
+    int words = bf16 ? 2 : 4, tile = p->from / words / TILE;
+    int steps = (p->to - p->from) / words / TILE;
+    const char *w = p->panel + (size_t)tile * PANEL_TILES;
+    for (int r = 0; r < p->rows; r += 2 * TILE) {
+        const char *x = p->x.data + (size_t)r * p->x.stride + (size_t)tile * TILE_BYTES;
+        const char *below = x + TILE * p->x.stride;
+        if (p->rows - r <= TILE) {
+            begin_sums(p, p->sum[r], 2 * LINE);
+            (bf16 ? abreast_bf16 : abreast_int8)(x, w, steps);
+            end_sums(p->sum[r], 2 * LINE);
+            return;
+        }
+        for (int j = 0; j < PANEL; j += 2 * TILE) {
+            begin_sums(p, p->sum[r] + j, TILE * PANEL_ROW);
+            (bf16 ? square_bf16 : square_int8)(x, below, w + j / TILE * TILE_BYTES,
+                                               steps);
+            end_sums(p->sum[r] + j, TILE * PANEL_ROW);
+        }
     }
-    for (int half = 0; half < PANEL_ROW; half += PANEL_ROW / 2) {
-        clear();
-        (bf16 ? two_by_two_bf16 : two_by_two_int8)(x, stride, t->panel + half, steps);
-        store_two_by_two(sum + half);
-    }
-}
-
-void amx_bf16(const Tile *t)
-{
-    multiply(t, true, (char *)t->sum);
-}
-
-void amx_int8(const Tile *t, int32_t (*sum)[PANEL])
-{
-    multiply(t, false, (char *)sum);
 }
 
 #else
@@ -149,14 +143,9 @@ void amx_end(void)
 {
 }
 
-void amx_bf16(const Tile *t)
+void amx_multiply(const Part *p, DType dtype)
 {
-    (void)t;
-}
-
-void amx_int8(const Tile *t, int32_t (*sum)[PANEL])
-{
-    (void)t, (void)sum;
+    (void)p, (void)dtype;
 }
 
 #endif

@@ -1,12 +1,14 @@
 // y = x W + b on the CPU; see matmul.h, and matmul_cpu.h for how the weights lie.
 //
 // Rows of x are taken a block at a time: first the kernel's form of them is made (BF16,
-// or bytes), by all threads; then each thread takes panels, and multiplies the rows of
-// the block with them, a tile at a time.
+// or bytes), by all threads; then each thread takes panels, and multiplies the block with
+// a part of the panel after the other.  The part stays in the processor's first cache
+// while the rows go by, and the block in the second while the panels do.
 #include "matmul_cpu.h"
 #include "elementary.h"
 #include "halves.h"
 #include "memory.h"
+#include "simd.h"
 #include "trace.h"
 #include <stdlib.h>
 
@@ -17,40 +19,70 @@ void matmul_set_invariant(bool on)
     (void)on;  // it is anyway
 }
 
-// The block of rows in the kernel's form: as wide as the widest matrix that was packed.
+enum {
+    BLOCK_BYTES = 1 << 20,
+    AHEAD = 8,             // rows of y that are fetched before they are written
+    ROWS_UNIT = 2 * TILE,  // a block is a multiple of this many rows
+};
+
+// The block in the kernel's form.
 static struct {
-    int in;
-    char *data;    // [BLOCK][in rounded up], at most 2 bytes each
-    float *scale;  // INT8: [BLOCK]; INT4: [BLOCK][groups]
+    size_t bytes;
+    char *data;    // [rows][in rounded up], at most 2 bytes each
+    float *scale;  // INT8: [rows]; INT4: [rows][groups]
     int32_t *sum;  // likewise
 } block;
 
+static int block_rows(size_t stride)
+{
+    size_t units = BLOCK_BYTES / (stride * ROWS_UNIT);
+    return units < 1                   ? ROWS_UNIT
+           : units > BLOCK / ROWS_UNIT ? BLOCK
+                                       : (int)units * ROWS_UNIT;
+}
+
 void matmul_reserve(int in)
 {
-    int wide = (in + 63) / 64 * 64;
-    size_t groups = (size_t)BLOCK * (size_t)wide / GROUP;
-    if (wide <= block.in)
+    size_t least = (size_t)(in + 63) / 64 * 64 * 2 * ROWS_UNIT;
+    size_t bytes = least > BLOCK_BYTES ? least : BLOCK_BYTES;
+    if (bytes <= block.bytes)
         return;
     free(block.data);
     free(block.scale);
     free(block.sum);
-    block.in = wide;
-    block.data = memory_alloc((size_t)BLOCK * (size_t)wide, 2, "rows of a product");
-    block.scale = memory_alloc(groups, sizeof *block.scale, "rows of a product");
-    block.sum = memory_alloc(groups, sizeof *block.sum, "rows of a product");
+    block.bytes = bytes;
+    block.data = memory_alloc(bytes, 1, "rows of a product");
+    block.scale = memory_alloc(bytes / GROUP, sizeof *block.scale, "rows of a product");
+    block.sum = memory_alloc(bytes / GROUP, sizeof *block.sum, "rows of a product");
 }
 
-// x[n] in steps of the largest |x| / 127.  *sum: of the bytes.
+static float greatest(const float *x, int n)
+{
+    uint32_t max = 0;  // positive numbers are ordered as their bits are
+    for (int k = 0; k < n; k++) {
+        uint32_t magnitude = bits_of_float(x[k]) & 0x7fffffff;
+        max = magnitude > max ? magnitude : max;
+    }
+    return float_of_bits(max);
+}
+
+// x[n] in steps of the greatest |x| / 127.  *sum: of the bytes.
 static float quantise(int8_t *to, int32_t *sum, const float *x, int n)
 {
-    float max = 0;
-    for (int k = 0; k < n; k++)
-        max = fabsf(x[k]) > max ? fabsf(x[k]) : max;
-    float inverse = max > 0 ? 127 / max : 0;
-    *sum = 0;
-    for (int k = 0; k < n; k++) {
-        // Adding 1.5 * 2^23 leaves the nearest integer in the lowest bits.
-        to[k] = (int8_t)bits_of_float(fmaf(x[k], inverse, 12582912.0f));
+    const float round =
+        12582912.0f;  // adding it leaves the nearest integer in the lowest bits
+    float max = greatest(x, n), inverse = max > 0 ? 127 / max : 0;
+    Ints sums = { 0 };
+    int k = 0;
+    for (; k + LANES <= n; k += LANES) {
+        Ints steps =
+            (Ints)floats_fma(floats_load(x + k), floats_all(inverse), floats_all(round));
+        bytes_store(to + k, steps);
+        sums += steps << 24 >> 24;
+    }
+    *sum = ints_sum(sums);
+    for (; k < n; k++) {
+        to[k] = (int8_t)bits_of_float(fmaf(x[k], inverse, round));
         *sum += to[k];
     }
     return max / 127;
@@ -68,64 +100,54 @@ static void prepare_bytes(int t, char *to, const float *x, const Matrix *m, int 
     }
 }
 
-// The rows in the form that m's kernel reads.
-static Rows prepare(const float *x, const Matrix *m, int rows)
+static void prepare_bf16(char *to, const float *x, const Matrix *m, size_t stride)
 {
-    int steps = matmul_steps(m->dtype, m->in);
-    int groups = m->dtype == INT4 ? steps / GROUP : 1;
+    floats_to_halves(to, x, BF16, m->in);
+    memset(to + 2 * (size_t)m->in, 0, stride - 2 * (size_t)m->in);
+}
+
+// Row t of the block, in tiles.
+static void put_in_tiles(int t, const char *row, size_t stride)
+{
+    char *to = block.data + (size_t)(t / TILE) * TILE * stride + t % TILE * 64;
+    for (size_t i = 0; i < stride; i += 64, to += TILE_BYTES)
+        memcpy(to, row + i, 64);
+}
+
+// Of a row in the form that m's kernel reads.
+static size_t row_bytes(const Matrix *m)
+{
     if (m->dtype == F32 || m->dtype == F16)
-        return (Rows){ (const char *)x, (size_t)m->in * sizeof *x, NULL, NULL, 0 };
-    size_t stride = (size_t)steps * (m->dtype == BF16 ? 2 : 1);
+        return (size_t)m->in * sizeof(float);
+    return (size_t)matmul_steps(m->dtype, m->in) * (m->dtype == BF16 ? 2 : 1);
+}
+
+// The rows in that form.
+static Rows prepare(const float *x, const Matrix *m, int rows, size_t stride, bool tiles)
+{
+    int groups = m->dtype == INT4 ? matmul_steps(INT4, m->in) / GROUP : 1;
+    if (m->dtype == F32 || m->dtype == F16)
+        return (Rows){ (const char *)x, stride, NULL, NULL, 0 };
     #pragma omp for
     for (int t = 0; t < rows; t++) {
-        const float *from = x + (size_t)t * m->in;
-        char *to = block.data + (size_t)t * stride;
-        if (m->dtype == BF16) {
-            floats_to_halves(to, from, BF16, m->in);
-            memset(to + 2 * (size_t)m->in, 0, stride - 2 * (size_t)m->in);
-        } else {
-            prepare_bytes(t, to, from, m, groups);
-        }
+        char row[tiles ? stride : 1], *to = tiles ? row : block.data + (size_t)t * stride;
+        if (m->dtype == BF16)
+            prepare_bf16(to, x + (size_t)t * m->in, m, stride);
+        else
+            prepare_bytes(t, to, x + (size_t)t * m->in, m, groups);
+        if (tiles)
+            put_in_tiles(t, row, stride);
     }
     return (Rows){ block.data, stride, block.scale, block.sum, groups };
 }
 
-static Rows rows_from(Rows x, int t)
-{
-    x.data += (size_t)t * x.stride;
-    if (x.scale) {
-        x.scale += (size_t)t * x.groups;
-        x.sum += (size_t)t * x.groups;
-    }
-    return x;
-}
-
 // INT8: from integers to numbers.  A weight's byte is 128 too large.
-static void scale_sums(const Tile *t, const int32_t (*sum)[PANEL])
+static void scale_sums(float *sums, int32_t sum_x, float scale_x, const float *scales)
 {
-    const float *scales =
-        (const float *)(const void *)(t->panel + (size_t)t->steps * PANEL);
-    for (int r = 0; r < t->rows; r++)
-        for (int j = 0; j < PANEL; j++)
-            t->sum[r][j] =
-                (float)(sum[r][j] - 128 * t->x.sum[r]) * (t->x.scale[r] * scales[j]);
-}
-
-static void multiply_tile(const Tile *t, DType dtype, bool amx)
-{
-    int32_t whole[TILE_ROWS][PANEL];
-    if (dtype == BF16 && amx) {
-        amx_bf16(t);
-    } else if (dtype == INT8) {
-        Tile integers = *t;
-        integers.sum = (float(*)[PANEL])whole;
-        if (amx && t->rows > 4)
-            amx_int8(t, whole);
-        else
-            tile_multiply(&integers, dtype);
-        scale_sums(t, (const int32_t(*)[PANEL])whole);
-    } else {
-        tile_multiply(t, dtype);
+    for (int j = 0; j < PANEL; j++) {
+        int32_t sum;
+        memcpy(&sum, &sums[j], sizeof sum);
+        sums[j] = (float)(sum - 128 * sum_x) * (scale_x * scales[j]);
     }
 }
 
@@ -138,26 +160,41 @@ static void put(float *y, const float *sum, const float *bias, int n, bool add)
     }
 }
 
-// `rows` rows of y, at one panel.
-static void multiply_panel(float *y, Rows x, const Matrix *m, const float *bias,
-                           int panel, int rows, bool add, bool amx)
+// A panel's outputs for all rows of a block.
+static void put_panel(float *y, float (*sum)[PANEL], const Part *p, const Matrix *m,
+                      const float *bias, int first, bool add)
 {
-    float sum[TILE_ROWS][PANEL];
-    int first = panel * PANEL, n = m->out - first < PANEL ? m->out - first : PANEL;
-    for (int t = 0; t < rows; t += TILE_ROWS) {
-        Tile tile = {
-            .steps = matmul_steps(m->dtype, m->in),
-            .panel = (const char *)m->panels +
-                     (size_t)panel * matmul_panel_bytes(m->dtype, m->in),
-            .x = rows_from(x, t),
-            .rows = rows - t < TILE_ROWS ? rows - t : TILE_ROWS,
-            .sum = sum,
-        };
-        multiply_tile(&tile, m->dtype, amx);
-        for (int r = 0; r < tile.rows; r++)
-            put(y + (size_t)(t + r) * m->out + first, sum[r], bias ? bias + first : NULL,
-                n, add);
+    int n = m->out - first < PANEL ? m->out - first : PANEL;
+    const char *scales = p->panel + (size_t)p->to * PANEL;
+    for (int t = 0; t < p->rows; t++) {
+        float *row = y + (size_t)t * m->out + first;
+        for (int j = 0; j < PANEL; j += 16)
+            __builtin_prefetch(row + (size_t)(AHEAD * m->out + j), 1);
+        if (m->dtype == INT8)
+            scale_sums(sum[t], p->x.sum[t], p->x.scale[t],
+                       (const float *)(const void *)scales);
+        put(row, sum[t], bias ? bias + first : NULL, n, add);
     }
+}
+
+// k at a time: as deep as the first cache is large.
+static int part_depth(DType dtype)
+{
+    return dtype == F32 ? 128 : dtype == F16 || dtype == BF16 ? 256 : 512;
+}
+
+static void multiply_panel(float *y, Rows x, const Matrix *m, const float *bias,
+                           int panel, int rows, bool add, bool tiles)
+{
+    float sum[BLOCK][PANEL];
+    int steps = matmul_steps(m->dtype, m->in), depth = part_depth(m->dtype);
+    size_t bytes = matmul_panel_bytes(m->dtype, m->in);
+    Part p = { (const char *)m->panels + (size_t)panel * bytes, x, rows, 0, 0, sum };
+    for (; p.to < steps; p.from = p.to) {
+        p.to = steps - p.from < depth ? steps : p.from + depth;
+        (tiles ? amx_multiply : part_multiply)(&p, m->dtype);
+    }
+    put_panel(y, sum, &p, m, bias, panel * PANEL, add);
 }
 
 static void multiply(float *y, const float *x, const Matrix *m, const float *bias, int T,
@@ -167,18 +204,20 @@ static void multiply(float *y, const float *x, const Matrix *m, const float *bia
         (double)matrix_bytes(m->dtype, m->in, m->out) + 4.0 * T * (m->in + m->out);
     if (!trace_op(m->name, bytes, 2.0 * T * m->in * m->out))
         return;
-    bool amx = (m->dtype == BF16 || m->dtype == INT8) && amx_there();
-    if (amx)
+    bool tiles = (m->dtype == BF16 || m->dtype == INT8) && amx_there();
+    size_t stride = row_bytes(m);
+    int most = block_rows(stride);
+    if (tiles)
         amx_begin();
-    for (int t = 0; t < T; t += BLOCK) {
-        int rows = T - t < BLOCK ? T - t : BLOCK;
-        Rows prepared = prepare(x + (size_t)t * m->in, m, rows);
+    for (int t = 0; t < T; t += most) {
+        int rows = T - t < most ? T - t : most;
+        Rows prepared = prepare(x + (size_t)t * m->in, m, rows, stride, tiles);
         #pragma omp for schedule(dynamic)
         for (int panel = 0; panel < matmul_panels(m->out); panel++)
             multiply_panel(y + (size_t)t * m->out, prepared, m, bias, panel, rows, add,
-                           amx);
+                           tiles);
     }
-    if (amx)
+    if (tiles)
         amx_end();
 }
 

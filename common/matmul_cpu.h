@@ -12,6 +12,10 @@
 //
 // `in` is rounded up to a multiple of 32 (BF16) or 64 (INT8, INT4), `out` to one of 64;
 // what is missing weighs 0.
+//
+// Where the tile registers of AMX multiply, BF16 and INT8 lie in tiles of 16 outputs and
+// 16 words of four bytes, [in / 32][4][16][16][2] and [in / 64][4][16][16][4], and so do
+// the rows of x: [T / 16][in / 32][16][32] and [T / 16][in / 64][16][64].
 #ifndef MATMUL_CPU_H
 #define MATMUL_CPU_H
 
@@ -23,8 +27,9 @@ enum {
     PANEL = 64,  // outputs
     GROUP = 32,  // k that share a scale in INT4
     GROUP_BYTES = PANEL * 2 + PANEL * GROUP / 2,
-    BLOCK = 96,      // rows of x that are prepared, and multiplied, at a time
-    TILE_ROWS = 32,  // rows of x against a panel at a time, at most
+    TILE = 16,  // outputs, words or rows
+    TILE_BYTES = 1024,
+    BLOCK = 512,  // rows of x at a time, at most
 };
 
 static inline int matmul_panels(int out)
@@ -36,33 +41,39 @@ int matmul_steps(DType dtype, int in);  // `in`, rounded up
 size_t matmul_panel_bytes(DType dtype, int in);
 void matmul_reserve(int in);  // memory for the rows of a product that is so deep
 
+// Where in a panel of BF16 or INT8 the word of output j is; a step is a word.
+static inline size_t matmul_word(int step, int j, bool tiles)
+{
+    int tile = step / TILE * (PANEL / TILE) + j / TILE;
+    return tiles ? (size_t)tile * TILE_BYTES / 4 + (size_t)(step % TILE * TILE + j % TILE)
+                 : (size_t)step * PANEL + (size_t)j;
+}
+
 // Rows of x, as the kernel for a dtype wants them: floats, BF16, or bytes.
 typedef struct {
     const char *data;
-    size_t stride;       // bytes from row to row
+    size_t stride;       // bytes of a row
     const float *scale;  // INT8, INT4: [rows][groups] what a step of the bytes is worth
     const int32_t *sum;  // likewise: the sum of the bytes
     int groups;          // INT4: of GROUP k; INT8: 1
 } Rows;
 
+// Rows times a panel, over a part of k.
 typedef struct {
-    int steps;          // k
-    const char *panel;  // weights
-    Rows x;             // from the tile's first row on
-    int rows;
-    float (*sum)[PANEL];  // [rows] out
-} Tile;
+    const char *panel;
+    Rows x;
+    int rows, from, to;   // k
+    float (*sum)[PANEL];  // [rows] added to, if from > 0; INT8: integers
+} Part;
 
-// sum = x times the panel, for at most TILE_ROWS rows.
-void tile_multiply(const Tile *t, DType dtype);
+void part_multiply(const Part *p, DType dtype);
 
-// The same by the tile registers of AMX, for at most TILE_ROWS rows, of which all are
-// read and written.  BF16 is summed in another order there than by vectors: a machine
-// uses it for any number of rows, or for none.  INT8: the sums as integers, exact.
+// The same by tile registers; rows are read and written in sixteens.  BF16 is summed in
+// another order there than by vectors: a machine uses it for any number of rows, or for
+// none.
 bool amx_there(void);
 void amx_begin(void);  // a thread, before and after
 void amx_end(void);
-void amx_bf16(const Tile *t);
-void amx_int8(const Tile *t, int32_t (*sum)[PANEL]);
+void amx_multiply(const Part *p, DType dtype);  // BF16 or INT8
 
 #endif

@@ -68,29 +68,43 @@ static void gather(float (*w)[PANEL], const Matrix *m, const char *data, DType f
             w[i][j] = turned[j][i];
 }
 
-static void put_bf16(char *to, float (*w)[PANEL], int depth)
+// 64 words of a step, to the panel.
+static void put_words(char *panel, int step, const void *words, bool tiles)
+{
+    for (int j = 0; j < PANEL; j += TILE)
+        memcpy(panel + 4 * matmul_word(step, j, tiles), (const char *)words + 4 * j,
+               4 * TILE);
+}
+
+// From step k on.
+static void put_bf16(char *panel, int k, float (*w)[PANEL], int depth, bool tiles)
 {
     uint16_t rows[2][PANEL], pairs[PANEL][2];
-    for (int k = 0; k < depth; k += 2, to += sizeof pairs) {
-        floats_to_halves(rows[0], w[k], BF16, PANEL);
-        floats_to_halves(rows[1], w[k + 1], BF16, PANEL);
+    for (int i = 0; i < depth; i += 2) {
+        floats_to_halves(rows[0], w[i], BF16, PANEL);
+        floats_to_halves(rows[1], w[i + 1], BF16, PANEL);
         for (int j = 0; j < PANEL; j++)
             pairs[j][0] = rows[0][j], pairs[j][1] = rows[1][j];
-        memcpy(to, pairs, sizeof pairs);
+        put_words(panel, (k + i) / 2, pairs, tiles);
     }
 }
 
 // (Adding 1.5 * 2^23 and taking it away rounds to an integer.)
-static void put_int8(uint8_t (*to)[4], float (*w)[PANEL], const float *scales)
+static void put_int8(char *panel, int k, float (*w)[PANEL], const float *scales,
+                     bool tiles)
 {
     float inverse[PANEL];
+    uint8_t fours[PANEL][4];
     for (int j = 0; j < PANEL; j++)
         inverse[j] = scales[j] > 0 ? 1 / scales[j] : 0;
-    for (int k = 0; k < DEPTH; k++)
+    for (int i = 0; i < DEPTH; i++) {
         for (int j = 0; j < PANEL; j++) {
-            float n = fmaf(w[k][j], inverse[j], 12582912.0f) - 12582912.0f;
-            to[k / 4 * PANEL + j][k % 4] = (uint8_t)(128 + (int)n);
+            float n = fmaf(w[i][j], inverse[j], 12582912.0f) - 12582912.0f;
+            fours[j][i % 4] = (uint8_t)(128 + (int)n);
         }
+        if (i % 4 == 3)
+            put_words(panel, (k + i) / 4, fours, tiles);
+    }
 }
 
 // The weight in steps of the scale, from -8 to 7.  (Adding 1.5 * 2^23 and taking it away
@@ -200,6 +214,7 @@ static void pack_panel(char *to, const Matrix *m, const char *data, DType from,
                        MatrixLayout layout, int first)
 {
     float w[DEPTH][PANEL];
+    bool tiles = amx_there();
     size_t size = dtype_size(m->dtype);
     int steps = matmul_steps(m->dtype, m->in);
     float *scales = (float *)(void *)(to + (size_t)steps * PANEL);
@@ -209,11 +224,11 @@ static void pack_panel(char *to, const Matrix *m, const char *data, DType from,
         int depth = steps - k < DEPTH ? steps - k : DEPTH;
         gather(w, m, data, from, layout, k, first);
         if (m->dtype == INT8)
-            put_int8((uint8_t(*)[4])(to + (size_t)k * PANEL), w, scales);
+            put_int8(to, k, w, scales, tiles);
         else if (m->dtype == INT4)
             put_int4(to + (size_t)k / GROUP * GROUP_BYTES, w);
         else if (m->dtype == BF16)
-            put_bf16(to + (size_t)k * PANEL * size, w, depth);
+            put_bf16(to, k, w, depth, tiles);
         else
             floats_to_halves(to + (size_t)k * PANEL * size, w[0], m->dtype,
                              depth * PANEL);
@@ -235,7 +250,7 @@ static float weight_of(const char *panel, DType dtype, int steps, int k, int j)
     float w, scale;
     if (dtype == INT8) {
         memcpy(&scale, panel + (size_t)steps * PANEL + 4 * (size_t)j, sizeof scale);
-        uint8_t byte = (uint8_t)panel[((size_t)k / 4 * PANEL + j) * 4 + k % 4];
+        uint8_t byte = (uint8_t)panel[4 * matmul_word(k / 4, j, amx_there()) + k % 4];
         return (float)(byte - 128) * scale;
     }
     if (dtype == INT4) {
@@ -245,8 +260,8 @@ static float weight_of(const char *panel, DType dtype, int steps, int k, int j)
             (uint8_t)group[2 * PANEL + (k % GROUP / 8 * PANEL + j) * 4 + k % 4];
         return (float)((k % 8 < 4 ? byte & 15 : byte >> 4) - 8) * scale;
     }
-    size_t at =
-        dtype == BF16 ? ((size_t)k / 2 * PANEL + j) * 2 + k % 2 : (size_t)k * PANEL + j;
+    size_t at = dtype == BF16 ? 2 * matmul_word(k / 2, j, amx_there()) + k % 2
+                              : (size_t)k * PANEL + j;
     if (dtype == F32) {
         memcpy(&w, panel + 4 * at, sizeof w);
         return w;

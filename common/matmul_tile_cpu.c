@@ -21,10 +21,10 @@ enum { ROWS = 2 };
 // unrolled.
 #define KERNEL static inline __attribute__((always_inline)) void
 
-static inline uint32_t word_of(const Tile *t, int row, size_t byte)
+static inline uint32_t word_of(const Part *p, int row, size_t byte)
 {
     uint32_t word;
-    memcpy(&word, t->x.data + (size_t)row * t->x.stride + byte, sizeof word);
+    memcpy(&word, p->x.data + (size_t)row * p->x.stride + byte, sizeof word);
     return word;
 }
 
@@ -37,18 +37,38 @@ KERNEL load_weights(Bits *w, const char *at, DType dtype)
                             : bits_load(at + v * 4 * LANES);
 }
 
-// F32, F16, BF16.
-KERNEL sum_floats(const Tile *t, int first, DType dtype, int rows)
+// The sums, [ROWS][VECTORS] vectors of either kind, wait in p->sum from one part of k to
+// the next.
+KERNEL load_sums(void *sums, const Part *p, int first, int rows)
 {
-    Floats sum[ROWS][VECTORS] = { { { 0 } } };
-    int steps = dtype == BF16 ? t->steps / 2 : t->steps;
-    const char *w = t->panel + (size_t)first * (dtype == F16 ? 2 : 4);
-    for (int k = 0; k < steps; k++, w += PANEL * (dtype == F16 ? 2 : 4)) {
+    char *to = sums;
+    for (int r = 0; r < rows; r++)
+        if (p->from == 0)
+            memset(to + r * STRIP * 4, 0, STRIP * 4);
+        else
+            memcpy(to + r * STRIP * 4, &p->sum[r][first], STRIP * 4);
+}
+
+KERNEL store_sums(const Part *p, int first, const void *sums, int rows)
+{
+    const char *from = sums;
+    for (int r = 0; r < rows; r++)
+        memcpy(&p->sum[r][first], from + r * STRIP * 4, STRIP * 4);
+}
+
+// F32, F16, BF16.
+KERNEL sum_floats(const Part *p, int first, DType dtype, int rows)
+{
+    Floats sum[ROWS][VECTORS];
+    int pair = dtype == BF16 ? 2 : 1, size = dtype == F16 ? 2 : 4;
+    const char *w = p->panel + (size_t)(p->from / pair * PANEL + first) * (size_t)size;
+    load_sums(sum, p, first, rows);
+    for (int k = p->from / pair; k < p->to / pair; k++, w += PANEL * size) {
         Bits weights[VECTORS];
         load_weights(weights, w, dtype);
         #pragma GCC unroll 6
         for (int r = 0; r < rows; r++) {
-            Bits x = bits_all(word_of(t, r, (size_t)k * 4));
+            Bits x = bits_all(word_of(p, r, (size_t)k * 4));
             #pragma GCC unroll 4
             for (int v = 0; v < VECTORS; v++)
                 sum[r][v] = dtype == BF16
@@ -56,57 +76,51 @@ KERNEL sum_floats(const Tile *t, int first, DType dtype, int rows)
                                 : floats_fma((Floats)x, (Floats)weights[v], sum[r][v]);
         }
     }
-    #pragma GCC unroll 6
-    for (int r = 0; r < rows; r++)
-        #pragma GCC unroll 4
-        for (int v = 0; v < VECTORS; v++)
-            floats_store(&t->sum[r][first + v * LANES], sum[r][v]);
+    store_sums(p, first, sum, rows);
 }
 
 // INT8: exact sums of integers, scaled at the end.
-KERNEL sum_bytes(const Tile *t, int first, DType dtype, int rows)
+KERNEL sum_bytes(const Part *p, int first, DType dtype, int rows)
 {
-    Ints sum[ROWS][VECTORS] = { { { 0 } } };
-    const char *w = t->panel + (size_t)first * 4;
-    for (int k = 0; k < t->steps; k += 4, w += PANEL * 4) {
+    Ints sum[ROWS][VECTORS];
+    const char *w = p->panel + (size_t)p->from * PANEL + (size_t)first * 4;
+    load_sums(sum, p, first, rows);
+    for (int k = p->from; k < p->to; k += 4, w += PANEL * 4) {
         Bits weights[VECTORS];
         load_weights(weights, w, dtype);
         #pragma GCC unroll 6
         for (int r = 0; r < rows; r++) {
-            Bits x = bits_all(word_of(t, r, (size_t)k));
+            Bits x = bits_all(word_of(p, r, (size_t)k));
             #pragma GCC unroll 4
             for (int v = 0; v < VECTORS; v++)
                 sum[r][v] = ints_dot(sum[r][v], weights[v], x);
         }
     }
-    #pragma GCC unroll 6
-    for (int r = 0; r < rows; r++)
-        #pragma GCC unroll 4
-        for (int v = 0; v < VECTORS; v++)
-            memcpy(&t->sum[r][first + v * LANES], &sum[r][v], sizeof sum[r][v]);
+    store_sums(p, first, sum, rows);
 }
 
 // INT4: exact sums of a group, scaled and added up group by group.
-KERNEL sum_nibbles(const Tile *t, int first, DType dtype, int rows)
+KERNEL sum_nibbles(const Part *p, int first, DType dtype, int rows)
 {
-    Floats sum[ROWS][VECTORS] = { { { 0 } } };
-    for (int g = 0; g < t->x.groups; g++) {
-        const char *scales = t->panel + (size_t)g * GROUP_BYTES, *w = scales + PANEL * 2;
+    Floats sum[ROWS][VECTORS];
+    load_sums(sum, p, first, rows);
+    for (int g = p->from / GROUP; g < p->to / GROUP; g++) {
+        const char *scales = p->panel + (size_t)g * GROUP_BYTES, *w = scales + PANEL * 2;
         Ints part[ROWS][VECTORS];
         #pragma GCC unroll 6
         for (int r = 0; r < rows; r++)  // a nibble is the weight + 8
             #pragma GCC unroll 4
             for (int v = 0; v < VECTORS; v++)
                 part[r][v] = (Ints)bits_all(
-                    (uint32_t)(-8 * t->x.sum[(size_t)r * t->x.groups + g]));
+                    (uint32_t)(-8 * p->x.sum[(size_t)r * p->x.groups + g]));
         for (int k = 0; k < GROUP; k += 8) {
             Bits weights[VECTORS];
             load_weights(weights, w + (size_t)k * PANEL / 2 + (size_t)first * 4, dtype);
             #pragma GCC unroll 6
             for (int r = 0; r < rows; r++) {
                 size_t at = (size_t)g * GROUP + (size_t)k;
-                Bits low = bits_all(word_of(t, r, at)),
-                     high = bits_all(word_of(t, r, at + 4));
+                Bits low = bits_all(word_of(p, r, at)),
+                     high = bits_all(word_of(p, r, at + 4));
                 #pragma GCC unroll 4
                 for (int v = 0; v < VECTORS; v++) {
                     part[r][v] = ints_dot(part[r][v], weights[v] & 0x0f0f0f0f, low);
@@ -119,41 +133,37 @@ KERNEL sum_nibbles(const Tile *t, int first, DType dtype, int rows)
             Floats scale = floats_of_f16(scales + (first + v * LANES) * 2);
             #pragma GCC unroll 6
             for (int r = 0; r < rows; r++) {
-                float step = t->x.scale[(size_t)r * t->x.groups + g];
+                float step = p->x.scale[(size_t)r * p->x.groups + g];
                 sum[r][v] = floats_fma(floats_of_ints(part[r][v]) * floats_all(step),
                                        scale, sum[r][v]);
             }
         }
     }
-    #pragma GCC unroll 6
-    for (int r = 0; r < rows; r++)
-        #pragma GCC unroll 4
-        for (int v = 0; v < VECTORS; v++)
-            floats_store(&t->sum[r][first + v * LANES], sum[r][v]);
+    store_sums(p, first, sum, rows);
 }
 
 // A kernel for each number of rows.
 #define STRIP_OF(name, kernel, dtype)                  \
-    static void name(const Tile *t, int first)         \
+    static void name(const Part *p, int first)         \
     {                                                  \
-        switch (t->rows) {                             \
+        switch (p->rows) {                             \
         case 1:                                        \
-            kernel(t, first, dtype, 1);                \
+            kernel(p, first, dtype, 1);                \
             break;                                     \
         case 2:                                        \
-            kernel(t, first, dtype, 2);                \
+            kernel(p, first, dtype, 2);                \
             break;                                     \
         case 3:                                        \
-            kernel(t, first, dtype, ROWS < 3 ? 1 : 3); \
+            kernel(p, first, dtype, ROWS < 3 ? 1 : 3); \
             break;                                     \
         case 4:                                        \
-            kernel(t, first, dtype, ROWS < 4 ? 1 : 4); \
+            kernel(p, first, dtype, ROWS < 4 ? 1 : 4); \
             break;                                     \
         case 5:                                        \
-            kernel(t, first, dtype, ROWS < 5 ? 1 : 5); \
+            kernel(p, first, dtype, ROWS < 5 ? 1 : 5); \
             break;                                     \
         case 6:                                        \
-            kernel(t, first, dtype, ROWS < 6 ? 1 : 6); \
+            kernel(p, first, dtype, ROWS < 6 ? 1 : 6); \
             break;                                     \
         }                                              \
     }
@@ -164,20 +174,20 @@ STRIP_OF(strip_bf16, sum_floats, BF16)
 STRIP_OF(strip_int8, sum_bytes, INT8)
 STRIP_OF(strip_int4, sum_nibbles, INT4)
 
-void tile_multiply(const Tile *t, DType dtype)
+void part_multiply(const Part *p, DType dtype)
 {
-    static void (*const strips[])(const Tile *, int) = {
+    static void (*const strips[])(const Part *, int) = {
         [F32] = strip_f32,   [F16] = strip_f16,   [BF16] = strip_bf16,
         [INT8] = strip_int8, [INT4] = strip_int4,
     };
-    for (int r = 0; r < t->rows; r += ROWS) {
-        Tile part = *t;
-        part.rows = t->rows - r < ROWS ? t->rows - r : ROWS;
-        part.x.data += (size_t)r * t->x.stride;
-        part.x.sum += (size_t)r * t->x.groups;
-        part.x.scale += (size_t)r * t->x.groups;
-        part.sum += r;
+    for (int r = 0; r < p->rows; r += ROWS) {
+        Part some = *p;
+        some.rows = p->rows - r < ROWS ? p->rows - r : ROWS;
+        some.x.data += (size_t)r * p->x.stride;
+        some.x.sum += (size_t)r * p->x.groups;
+        some.x.scale += (size_t)r * p->x.groups;
+        some.sum += r;
         for (int first = 0; first < PANEL; first += STRIP)
-            strips[dtype](&part, first);
+            strips[dtype](&some, first);
     }
 }

@@ -41,6 +41,14 @@ static inline Bits bits_load(const void *from)
     return v;
 }
 
+// The lowest byte of each lane.
+static inline void bytes_store(void *to, Ints v)
+{
+    typedef int8_t Bytes __attribute__((vector_size(LANES)));
+    Bytes bytes = __builtin_convertvector(v, Bytes);
+    memcpy(to, &bytes, sizeof bytes);
+}
+
 static inline void floats_store(void *to, Floats v)
 {
     memcpy(to, &v, sizeof v);
@@ -49,6 +57,14 @@ static inline void floats_store(void *to, Floats v)
 static inline Floats floats_all(float x)
 {
     return x - (Floats){ 0 };
+}
+
+static inline int ints_sum(Ints v)
+{
+    int sum = 0;
+    for (int i = 0; i < LANES; i++)
+        sum += v[i];
+    return sum;
 }
 
 static inline Bits bits_all(uint32_t x)

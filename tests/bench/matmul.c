@@ -40,7 +40,8 @@ int main(int argc, char **argv)
     int C = argc > 1 ? atoi(argv[1]) : 768, layers = argc > 2 ? atoi(argv[2]) : LAYERS;
     const int shapes[SHAPES][2] = { { C, 3 * C }, { C, C }, { C, 4 * C }, { 4 * C, C } };
     size_t n = (size_t)4 * C * (size_t)(C > ROWS ? C : ROWS);
-    float *numbers = malloc(n * sizeof *numbers), *y = malloc(n * sizeof *y);
+    float *numbers = device_alloc(n * sizeof *numbers, "x"),
+          *y = device_alloc(n * sizeof *y, "y");
     Matrix(*m)[SHAPES] = malloc((size_t)layers * sizeof *m);
     for (size_t i = 0; i < n; i++)
         numbers[i] = (float)(i * 2654435761u % 1000) / 1000 - 0.5f;
@@ -66,6 +67,6 @@ int main(int argc, char **argv)
             for (int s = 0; s < SHAPES; s++)
                 device_free(m[l][s].panels);
     }
-    free(numbers), free(y), free(m);
+    device_free(numbers), device_free(y), free(m);
     return 0;
 }
