@@ -1,7 +1,7 @@
 #ifndef FILL_H
 #define FILL_H
 
-#include <stddef.h>
+#include <stdlib.h>
 
 // Numbers from -1 to 1 that are the same on every machine.
 static inline void fill(float *x, size_t n, unsigned seed)
@@ -10,6 +10,14 @@ static inline void fill(float *x, size_t n, unsigned seed)
         seed = seed * 1664525u + 1013904223u;
         x[i] = (float)(seed >> 8) / 8388608.0f - 1.0f;
     }
+}
+
+// n of these; release with free.
+static inline float *numbers(size_t n, unsigned seed)
+{
+    float *x = malloc(n * sizeof *x);
+    fill(x, n, seed);
+    return x;
 }
 
 #endif
