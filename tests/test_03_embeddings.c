@@ -6,12 +6,10 @@
 Test(embeddings, by_hand)
 {
     float wte[] = { 1, 2, 3, 4, 5, 6 }, wpe[] = { 10, 20, 100, 200 };
-    Embeddings e = { { "wte", F32, 2, 3, device_alloc(matrix_bytes(F32, 2, 3), "wte") },
-                     { "wpe", F32, 2, 2, device_alloc(matrix_bytes(F32, 2, 2), "wpe") } };
+    Embeddings e = { packed(wte, F32, 2, 3, MATRIX_OUT_IN),
+                     packed(wpe, F32, 2, 2, MATRIX_OUT_IN) };
     Config c = { .V = 3, .T = 2, .C = 2, .L = 1, .NH = 1, .n_inner = 8 };
     State s;
-    matrix_pack(&e.wte, wte, F32, MATRIX_OUT_IN);
-    matrix_pack(&e.wpe, wpe, F32, MATRIX_OUT_IN);
     state_init(&s, &c, 3);
     state_row(&s, 2, 0);
     state_row(&s, 0, 1);

@@ -53,8 +53,7 @@ Test(matmul, agrees_with_the_naive_one)
     fill(x, T * IN, 1);
     fill(w, IN * OUT, 2);
     fill(bias, OUT, 3);
-    Matrix m = { "m", F32, IN, OUT, device_alloc(matrix_bytes(F32, IN, OUT), "m") };
-    matrix_pack(&m, w, F32, MATRIX_IN_OUT);
+    Matrix m = packed(w, F32, IN, OUT, MATRIX_IN_OUT);
     multiply(want, x, w, bias, T, IN, OUT);
     float *X = to_device(x, sizeof x), *B = to_device(bias, sizeof bias);
     float *got = device_alloc(sizeof want, "y");
@@ -74,20 +73,14 @@ static void pick_rows(const char *kernel, float sign)
     choose_kernel("attention", attention_kernels, kernel);
     state_init(&s, &c, T);
     float qkv[C * 3 * C] = { 0 }, proj[C * C] = { 1, 0, 0, 1 };
-    Attention a = { 0,
-                    { "qkv", F32, C, 3 * C,
-                      device_alloc(matrix_bytes(F32, C, 3 * C), "w") },
-                    { "proj", F32, C, C, device_alloc(matrix_bytes(F32, C, C), "w") },
-                    NULL,
-                    NULL };
     qkv[0 * 6 + 0] = 1000;  // query = 1000 (x0, x1)
     qkv[1 * 6 + 1] = 1000;
     qkv[0 * 6 + 2] = sign;  // key = (x0, x1)
     qkv[1 * 6 + 3] = sign;
     qkv[0 * 6 + 4] = 7;  // value = (7 x0, 7 x1)
     qkv[1 * 6 + 5] = 7;
-    matrix_pack(&a.qkv, qkv, F32, MATRIX_IN_OUT);
-    matrix_pack(&a.proj, proj, F32, MATRIX_IN_OUT);
+    Attention a = { 0, packed(qkv, F32, C, 3 * C, MATRIX_IN_OUT),
+                    packed(proj, F32, C, C, MATRIX_IN_OUT), NULL, NULL };
     float in[T * C];
     for (int t = 0; t < T; t++) {
         in[t * C] = 1 + 0.05f * (float)t;
@@ -126,19 +119,13 @@ Test(attention, by_the_definition)
     enum { T = 100, NH = 2, HS = 40, C = NH * HS };
     static float in[T * C], weights[C * 3 * C], proj[C * C], want[T * C];
     Config c = { .V = 1, .T = T, .C = C, .L = 1, .NH = NH, .n_inner = 8 };
-    Attention a = { 0,
-                    { "qkv", F32, C, 3 * C,
-                      device_alloc(matrix_bytes(F32, C, 3 * C), "w") },
-                    { "proj", F32, C, C, device_alloc(matrix_bytes(F32, C, C), "w") },
-                    NULL,
-                    NULL };
     State s;
     fill(in, T * C, 1);
     fill(weights, C * 3 * C, 2);
     for (int i = 0; i < C; i++)
         proj[i * C + i] = 1;
-    matrix_pack(&a.qkv, weights, F32, MATRIX_IN_OUT);
-    matrix_pack(&a.proj, proj, F32, MATRIX_IN_OUT);
+    Attention a = { 0, packed(weights, F32, C, 3 * C, MATRIX_IN_OUT),
+                    packed(proj, F32, C, C, MATRIX_IN_OUT), NULL, NULL };
     float *there = to_device(in, sizeof in);
     for (int k = 0; attention_kernels[k]; k++) {
         choose_kernel("attention", attention_kernels, attention_kernels[k]);

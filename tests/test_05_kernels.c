@@ -5,14 +5,14 @@
 Test(kernels, softmax)
 {
     enum { N = 200 };
-    float *x = some_numbers(N, 5, 1), *device = there(x, N * sizeof *x), want[N];
+    float *x = some_numbers(N, 5, 1), *device = to_device(x, N * sizeof *x), want[N];
     double sum = 0;
     for (int i = 0; i < N; i++)
         sum += exp((double)x[i]);
     for (int i = 0; i < N; i++)
         want[i] = (float)(exp((double)x[i]) / sum);
     softmax(device, N);
-    expect_there("softmax", device, want, N, TOLERANCE_MATMUL);
+    expect_close_there("kernel", "softmax", device, want, N, TOLERANCE_MATMUL);
     device_free(device), free(x);
 }
 
@@ -27,11 +27,13 @@ Test(kernels, matmul_naive)
             sum += (double)x[i / OUT * IN + k] * (double)w[k * OUT + i % OUT];
         want[i] = (float)sum;
     }
-    float *dx = there(x, T * IN * sizeof *x), *dw = there(w, IN * OUT * sizeof *w);
-    float *dbias = there(bias, sizeof(float) * OUT), *y = there(want, sizeof want);
+    float *dx = to_device(x, T * IN * sizeof *x),
+          *dw = to_device(w, IN * OUT * sizeof *w);
+    float *dbias = to_device(bias, sizeof(float) * OUT),
+          *y = to_device(want, sizeof want);
     device_upload(y, (float[T * OUT]){ 0 }, sizeof want);
     matmul_naive(y, dx, dw, dbias, T, IN, OUT);
-    expect_there("matmul_naive", y, want, T * OUT, TOLERANCE_MATMUL);
+    expect_close_there("kernel", "matmul_naive", y, want, T * OUT, TOLERANCE_MATMUL);
     device_free(dx), device_free(dw), device_free(dbias), device_free(y);
     free(x), free(w), free(bias);
 }
@@ -53,10 +55,11 @@ Test(kernels, layernorm)
                                           sqrt(square + 1e-5) * (double)gain[i] +
                                       (double)bias[i]);
     }
-    float *device = there(x, sizeof want);
-    Norm n = { there(gain, C * sizeof *gain), there(bias, C * sizeof *bias), 1e-5f };
+    float *device = to_device(x, sizeof want);
+    Norm n = { to_device(gain, C * sizeof *gain), to_device(bias, C * sizeof *bias),
+               1e-5f };
     layernorm(device, device, &n, T, C);
-    expect_there("layernorm", device, want, T * C, TOLERANCE_SUBLAYER);
+    expect_close_there("kernel", "layernorm", device, want, T * C, TOLERANCE_SUBLAYER);
     device_free(device), device_free(n.gain), device_free(n.bias);
     free(x), free(gain), free(bias);
 }
@@ -65,13 +68,13 @@ Test(kernels, gelu)
 {
     enum { T = 3, WIDTH = 300 };
     float *x = some_numbers(T * WIDTH, 4, 1), want[T * WIDTH];
-    float *device = there(x, sizeof want);
+    float *device = to_device(x, sizeof want);
     for (int i = 0; i < T * WIDTH; i++) {
         double v = (double)x[i];
         want[i] =
             (float)(0.5 * v * (1 + tanh(sqrt(2 / M_PI) * (v + 0.044715 * v * v * v))));
     }
     gelu(device, T, WIDTH);
-    expect_there("gelu", device, want, T * WIDTH, TOLERANCE_SUBLAYER);
+    expect_close_there("kernel", "gelu", device, want, T * WIDTH, TOLERANCE_SUBLAYER);
     device_free(device), free(x);
 }

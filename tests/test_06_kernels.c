@@ -13,10 +13,10 @@ Test(kernels, gather)
     int rows[N] = { 3, 0, 3 };
     for (int i = 0; i < N; i++)
         memcpy(want + i * C, x + rows[i] * C, C * sizeof *x);
-    float *from = there(x, 4 * C * sizeof *x), *y = there(x, sizeof want);
-    int *device_rows = there(rows, sizeof rows);
+    float *from = to_device(x, 4 * C * sizeof *x), *y = to_device(x, sizeof want);
+    int *device_rows = to_device(rows, sizeof rows);
     gather(y, from, device_rows, N, C);
-    expect_there("gather", y, want, N * C, 0);
+    expect_close_there("kernel", "gather", y, want, N * C, 0);
     device_free(from), device_free(y), device_free(device_rows), free(x);
 }
 
@@ -77,13 +77,6 @@ static void layer_define(Layer *l)
     free(qkv), free(mix);
 }
 
-static Matrix packed(const float *w, int in, int out)
-{
-    Matrix m = { "kernel", F32, in, out, device_alloc(matrix_bytes(F32, in, out), "m") };
-    matrix_pack(&m, w, F32, MATRIX_IN_OUT);
-    return m;
-}
-
 // All rows in one pass, by every kernel.
 static void check_attention(int T, int NH, int HS)
 {
@@ -96,9 +89,10 @@ static void check_attention(int T, int NH, int HS)
     room_init(&s, &c, T, 1);
     state_text(&s, ids, T);
     state_upload(&s);
-    Attention a = { 0, packed(l.qkv, C, 3 * C), packed(l.proj, C, C),
-                    there(l.qkv_bias, 3 * row), there(l.proj_bias, row) };
-    float *in = there(l.in, bytes), *none = calloc(1, bytes);
+    Attention a = { 0, packed(l.qkv, F32, C, 3 * C, MATRIX_IN_OUT),
+                    packed(l.proj, F32, C, C, MATRIX_IN_OUT),
+                    to_device(l.qkv_bias, 3 * row), to_device(l.proj_bias, row) };
+    float *in = to_device(l.in, bytes), *none = calloc(1, bytes);
     for (int i = 0; attention_kernels[i]; i++) {
         KernelTable tables[] = { { "attention", attention_kernels }, { NULL, NULL } };
         char name[32];
@@ -106,7 +100,8 @@ static void check_attention(int T, int NH, int HS)
         kernels_start(&(Options){ .kernel = { { name }, 1 } }, tables);
         device_upload(s.x, none, bytes);
         attention_forward(&a, &s, in);
-        expect_there(name, s.x, l.want, (size_t)T * (size_t)C, TOLERANCE_MATMUL);
+        expect_close_there("kernel", name, s.x, l.want, (size_t)T * (size_t)C,
+                           TOLERANCE_MATMUL);
     }
     device_free(a.qkv.panels), device_free(a.proj.panels), device_free(in);
     device_free(a.qkv_bias), device_free(a.proj_bias), room_free(&s);

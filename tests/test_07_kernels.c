@@ -132,7 +132,8 @@ Test(kernels, distributions)
     Definition *d = malloc(sizeof *d);
     fill_logits(logits, 1);
     fill_text(text, 2);
-    float *device = there(logits, sizeof logits), *probs = there(logits, sizeof logits);
+    float *device = to_device(logits, sizeof logits),
+          *probs = to_device(logits, sizeof logits);
     for (int k = 0; k < SETTINGS; k++) {
         const SamplingParams *p = &settings()[k];
         char what[40];
@@ -144,7 +145,7 @@ Test(kernels, distributions)
         for (int i = 0; i < V; i++)
             want[i] = (float)(d->kept[i] / d->total);
         sampling_probs(&sp, device, TEXT, probs);
-        expect_there(what, probs, want, V, TOLERANCE_MATMUL);
+        expect_close_there("kernel", what, probs, want, V, TOLERANCE_MATMUL);
         sampler_free(&sp);
     }
     device_free(device), device_free(probs), free(d);
@@ -155,10 +156,10 @@ static void draw_rows(const Sampler *sp, const int *who, const float *logits,
                       const int *index, int *next)
 {
     size_t bytes = ROWS * sizeof(int);
-    float *device = there(logits, ROWS * V * sizeof *logits);
-    int *places = there(index, bytes), *tokens = there(index, bytes);
+    float *device = to_device(logits, ROWS * V * sizeof *logits);
+    int *places = to_device(index, bytes), *tokens = to_device(index, bytes);
 #if __has_include("scheduler.h")
-    int *texts = there(who, bytes);
+    int *texts = to_device(who, bytes);
     sampling_next(sp, 2, texts, device, places, tokens, ROWS);
     device_free(texts);
 #else

@@ -93,11 +93,7 @@ Test(graphs, serve_one_text_after_the_other)
         for (int n = first; n < first + 6; n++) {
             cached_logits(&u.m, &with.s, ids, n);
             cached_logits(&u.m, &without.s, ids, n);
-            float *got = floats_of(with.s.logits, V);
-            float *want = floats_of(without.s.logits, V);
-            expect_same(u.r.model, "logits", got, want, V);
-            free(got);
-            free(want);
+            expect_same_both(u.r.model, "logits", with.s.logits, without.s.logits, V);
         }
     }
     cr_expect(counts_since(before).recorded <= 1);

@@ -62,15 +62,9 @@ static void compare(const char *how, const World *a, const World *b)
 {
     size_t n = (size_t)(a->s.W * a->s.config.V), floats = a->k.bytes / sizeof(float);
     cr_assert(a->s.T == b->s.T && a->s.W == b->s.W, "%s: padding does not count", how);
-    float *got = floats_of(a->s.logits, n), *want = floats_of(b->s.logits, n);
-    expect_same(how, "logits", got, want, n);
-    free(got);
-    free(want);
-    got = floats_of((float *)a->k.view.data, floats);
-    want = floats_of((float *)b->k.view.data, floats);
-    expect_same(how, "the cache", got, want, floats);
-    free(got);
-    free(want);
+    expect_same_both(how, "logits", a->s.logits, b->s.logits, n);
+    expect_same_both(how, "the cache", (float *)a->k.view.data, (float *)b->k.view.data,
+                     floats);
 }
 
 // Two worlds in step, of which the first is padded and recorded.
@@ -155,11 +149,8 @@ Test(graphs, few_serve_all)
             rows_of_text(&without.s, ids + n % 5, n, wanted);
             state_upload(&without.s);
             model_forward(&u.m, &without.s);
-            float *got = floats_of(with.s.logits, floats);
-            float *want = floats_of(without.s.logits, floats);
-            expect_same(u.r.model, "logits", got, want, floats);
-            free(got);
-            free(want);
+            expect_same_both(u.r.model, "logits", with.s.logits, without.s.logits,
+                             floats);
         }
     Counts seen = counts_since(before);
     if (device_records())

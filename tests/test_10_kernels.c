@@ -58,7 +58,7 @@ Test(kernels, residual)
     float p[V], q[V];
     fill_probs(p, 1);
     fill_probs(q, 2);
-    float *dp = there(p, sizeof p), *dq = there(q, sizeof q);
+    float *dp = to_device(p, sizeof p), *dq = to_device(q, sizeof q);
     for (int i = 0; i < 20; i++) {
         float u = ((float)i + 0.5f) / 20;
         int got = accept_residual(dp, dq, V, u), want = define_residual(p, q, u);
@@ -83,7 +83,7 @@ Test(kernels, acceptance)
     for (int i = 0; i < N; i++)
         for (int k = 0; k < V; k++)  // near p, so that some stay
             q[i * V + k] = 0.8f * p[i * V + k] + 0.2f * p[(i + 1) * V + k];
-    float *dp = there(p, sizeof p), *dq = there(q, sizeof q);
+    float *dp = to_device(p, sizeof p), *dq = to_device(q, sizeof q);
     for (unsigned seed = 0; seed < 20; seed++) {
         RandomKey key = { seed, 0, 7, 0 };
         int kept, next, want, want_next;
@@ -105,6 +105,6 @@ Test(kernels, certainty)
     float want[V] = { 0 }, *probs = device_alloc(sizeof want, "probs");
     want[777] = 1;
     accept_certain(probs, V, 777);
-    expect_there("certain", probs, want, V, 0);
+    expect_close_there("kernel", "certain", probs, want, V, 0);
     device_free(probs);
 }

@@ -27,14 +27,6 @@ static float *numbers_there(size_t n, unsigned seed)
     return there;
 }
 
-static Matrix packed(const float *w, DType dtype, int in, int out, MatrixLayout layout)
-{
-    Matrix m = { "test", dtype, in, out,
-                 device_alloc(matrix_bytes(dtype, in, out), "weights") };
-    matrix_pack(&m, w, F32, layout);
-    return m;
-}
-
 static float rounded(float x, DType dtype)
 {
     char bits[4];

@@ -26,6 +26,16 @@ static inline void *from_device(const void *device, size_t bytes)
     return p;
 }
 
+// A matrix of w[in * out]; release its panels with device_free.
+static inline Matrix packed(const float *w, DType dtype, int in, int out,
+                            MatrixLayout layout)
+{
+    Matrix m = { "test", dtype, in, out,
+                 device_alloc(matrix_bytes(dtype, in, out), "weights") };
+    matrix_pack(&m, w, F32, layout);
+    return m;
+}
+
 static inline bool on_cpu(void)
 {
     return strcmp(device_name(), "cpu") == 0;

@@ -41,12 +41,13 @@ static inline void expect_same_text(const char *how, const Sequence *got,
               "%s: %d tokens, should be %d, unlike from %d on", how, got->n, want->n, at);
 }
 
-// The first n floats of device memory; release with free().
-static inline float *floats_of(const float *x, size_t n)
+// As expect_same, of two tensors in device memory.
+static inline void expect_same_both(const char *model, const char *what, const float *got,
+                                    const float *want, size_t n)
 {
-    float *here = malloc(n * sizeof *here + 1);
-    device_download(here, x, n * sizeof *here);
-    return here;
+    float *here = from_device(want, n * sizeof *want);
+    expect_same_there(model, what, got, here, n);
+    free(here);
 }
 
 #endif
