@@ -9,8 +9,7 @@ def file():
                "Eight bytes hold the header's length, 6608. The header is JSON and names "
                "for each tensor a dtype, a shape and two offsets. They count from the "
                "header's end, byte 6616, where the numbers begin.")
-    f.text(20, 24, "models/tales/model.safetensors: 17,752,536 bytes", anchor="start",
-           bold=True)
+    f.heading(20, 24, "models/tales/model.safetensors: 17,752,536 bytes")
     f.box(20, 46, 90, 52, "length", "8 bytes", ink="violet")
     f.box(110, 46, 210, 52, "header: JSON", "6,608 bytes", ink="fg")
     f.box(320, 46, 380, 52, "the numbers of 76 tensors, end to end",
@@ -67,13 +66,12 @@ def bits():
     f = Figure(720, 238, "One number in F32, BF16 and F16",
                "0.177734375 is plus 2 to the -3 times 1.421875. F32 has 8 bits of exponent "
                "and 23 of fraction; BF16 is its upper half; F16 has 5 and 10.")
-    f.text(20, 24, "0.177734375 = + 1.421875 × 2⁻³", anchor="start", bold=True)
+    f.heading(20, 24, "0.177734375 = + 1.421875 × 2⁻³")
     w, left = 19, 76
 
     def row(y, name, sign, exponent, fraction, remark):
-        f.text(20, y + 13, name, anchor="start", bold=True)
         inks = ["red"] + ["violet"] * len(exponent) + ["blue"] * len(fraction)
-        f.cells(left, y, sign + exponent + fraction, w=w, h=26, inks=inks)
+        f.row(left, y, name, sign + exponent + fraction, h=26, bold=True, w=w, inks=inks)
         if remark:
             f.text(left + w * len(inks) + 12, y + 13, remark, "dim", 12, anchor="start")
 

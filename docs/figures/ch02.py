@@ -63,7 +63,7 @@ def tree():
         f.box(x(node) - 24, y(node) - 17, 48, 34, ink="violet" if node in row else "fg")
         f.text(x(node), y(node) - 7, text, mono=True, size=13)
         f.text(x(node), y(node) + 9, node[3], "dim", 12)
-    f.text(28, 24, "' unbelievable' in models/tales", anchor="start", bold=True)
+    f.heading(28, 24, "' unbelievable' in models/tales")
     f.text(28, 46, "below each join its rank: the lowest goes first", "dim", 12,
            anchor="start")
     f.text(28, 274, f"{len(word)} bytes become {len(row)} tokens (violet). Ġ is the space, "

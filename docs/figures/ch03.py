@@ -29,7 +29,7 @@ def lookup():
     f = Figure(720, 264, "A row for the token, a row for the place",
                "The id 651 of ' king' picks a row of wte, the same at both places. "
                "Positions 1 and 4 pick different rows of wpe. Their sums differ.")
-    f.text(20, 24, "'The king saw the king'", anchor="start", bold=True)
+    f.heading(20, 24, "'The king saw the king'")
     f.text(20, 44, "the first 4 of 320 numbers of each row", "dim", 12, anchor="start")
     for k, (position, place) in enumerate(zip((1, 4), places)):
         y = 72 + 98 * k

@@ -9,7 +9,7 @@ def lookup():
                "A query (1, 2) meets the keys (1, 0), (0, 1) and (1, 1). The dot products "
                "are 1, 2 and 3; softmax makes them the shares 0.140, 0.284 and 0.576; the "
                "values 10, 20 and 30 are mixed by these shares to 24.36.")
-    f.text(20, 24, "One query, three keys; HS = 2", anchor="start", bold=True)
+    f.heading(20, 24, "One query, three keys; HS = 2")
     f.text(72, 62, "query", "dim", 12)
     f.cells(32, 118, ["1", "2"], ink="green")
     columns = (196, 312, 414, 520, 626)
@@ -44,14 +44,12 @@ def layout():
                "2 and 3 of each part: the query of row 1, the keys and values of rows 0 and "
                "1. Row 2 is the future.")
     left, w = 92, 32
-    f.text(20, 24, "qkv [T, 3C]: T = 3, C = 6, NH = 3, HS = 2; head 1 of row 1",
-           anchor="start", bold=True)
+    f.heading(20, 24, "qkv [T, 3C]: T = 3, C = 6, NH = 3, HS = 2; head 1 of row 1")
     for part, name in enumerate(("query", "key", "value")):
         f.brace(left + part * 6 * w + 3, left + (part + 1) * 6 * w - 3, 76, f"{name} [C]",
                 up=True)
     for t in range(3):
         y = 88 + 38 * t
-        f.text(20, y + 14, f"row {t}", anchor="start")
         values, inks = [], []
         for i in range(18):
             part, mine = i // 6, i % 6 // 2 == 1
@@ -59,7 +57,7 @@ def layout():
             future = mine and part > 0 and t == 2
             inks.append("green" if used else "red" if future else "dim")
             values.append(("qkv"[part] if used else "×" if future else ""))
-        f.cells(left, y, values, w=w, inks=inks)
+        f.row(left, y, f"row {t}", values, w=w, inks=inks)
     f.text(left, 218, "q: one row; k and v: rows 0 to t, always 3C = 18 numbers apart",
            "green", 13, anchor="start")
     f.text(left, 240, "×: the future, which the loop never reaches", "red", 13,
@@ -74,7 +72,7 @@ def lanes():
                "first computes the score of one key and writes its share into shared "
                "memory. After a barrier each lane reads all 32 shares and mixes its own "
                "elements of the values.")
-    f.text(20, 24, "The grid: a block for each head of each row", anchor="start", bold=True)
+    f.heading(20, 24, "The grid: a block for each head of each row")
     for t in range(3):
         for h in range(5):
             ink = "orange" if (t, h) == (1, 4) else "fg"
@@ -90,17 +88,15 @@ def lanes():
     names = ["lane 0", "lane 1", "lane 2", "lane 3", "...", "lane 31"]
     for i, name in enumerate(names):
         f.text(left + (i + 0.5) * w, 154, name, "dim", 12)
-    f.text(20, 184, "1. a lane a key", anchor="start")
-    f.cells(left, 170, ["q·k₀", "q·k₁", "q·k₂", "q·k₃", "...", "q·k₃₁"], w=w, ink="green")
+    f.row(left, 170, "1. a lane a key", ["q·k₀", "q·k₁", "q·k₂", "q·k₃", "...", "q·k₃₁"],
+          w=w, ink="green")
     for i in (0, 1, 2, 3, 5):
         f.arrow(left + (i + 0.5) * w, 200, left + (i + 0.5) * w, 214)
-    f.text(20, 230, "shared p", anchor="start")
-    f.cells(left, 216, ["p₀", "p₁", "p₂", "p₃", "...", "p₃₁"], w=w, ink="orange")
+    f.row(left, 216, "shared p", ["p₀", "p₁", "p₂", "p₃", "...", "p₃₁"], w=w, ink="orange")
     f.line(20, 258, 690, 258, ink="red", dashed=True)
     f.text(700 - 142, 258 - 36 + 8, "__syncthreads()", "red", 12, anchor="start")
-    f.text(20, 286, "2. a lane an i", anchor="start")
-    f.cells(left, 272, ["out[0]", "out[1]", "out[2]", "out[3]", "...", "out[31]"], w=w,
-            ink="green")
+    f.row(left, 272, "2. a lane an i",
+          ["out[0]", "out[1]", "out[2]", "out[3]", "...", "out[31]"], w=w, ink="green")
     f.text(left, 316, "out[i] = out[i] · fade + p₀ v₀[i] + p₁ v₁[i] + ... + p₃₁ v₃₁[i]",
            "dim", 13, anchor="start")
     return f

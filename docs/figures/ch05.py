@@ -32,8 +32,7 @@ def stream():
                ("proj", "to 320", 70, "blue")], 650)
     f.text(218, 124, "reads other rows", "dim", 12)
     f.text(500, 124, "each row by itself", "dim", 12)
-    f.text(20, 20, "Sub-layers read a normalised copy, and add to the stream", anchor="start",
-           bold=True)
+    f.heading(20, 20, "Sub-layers read a normalised copy, and add to the stream")
     return f
 
 
@@ -44,7 +43,7 @@ def gelu():
                "dips to -0.17 at x = -0.75. Beside it ReLU, with its corner at 0. On the "
                "right, the difference between the tanh formula and the exact one: at most "
                "0.0005.")
-    f.text(20, 24, "GELU and ReLU", anchor="start", bold=True)
+    f.heading(20, 24, "GELU and ReLU")
     x0, y0, sx, sy = 190, 232, 50, 50
 
     def curve(function, x0, y0, sx, sy, **style):
@@ -71,7 +70,7 @@ def gelu():
         return x / 2 * (1 + tanh(sqrt(2 / pi) * (x + 0.044715 * x ** 3))) - exact
 
     x1, y1 = 545, 150
-    f.text(x1 - 145, 24, "tanh formula less the exact one", anchor="start", bold=True)
+    f.heading(x1 - 145, 24, "tanh formula less the exact one")
     f.line(x1 - 145, y1, x1 + 155, y1, width=1)
     f.line(x1, y1 + 90, x1, y1 - 90, width=1)
     for i in (-3, -2, -1, 1, 2, 3):

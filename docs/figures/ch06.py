@@ -10,21 +10,18 @@ def forward():
                "gather takes the last row, ln_f normalises it, and the dot product with "
                "each of the 4096 rows of wte gives 4096 logits. Softmax makes "
                "probabilities of them.")
-    f.text(20, 26, "Once upon a time there was a", anchor="start", bold=True)
+    f.heading(20, 26, "Once upon a time there was a")
     f.cells(20, 44, ["2620", "652", "258", "528", "441", "307", "258"], w=42, ink="violet")
     f.text(326, 58, "ids [7]", "dim", 12, anchor="start")
     f.arrow(62, 72, 62, 98)
     f.box(20, 98, 84, 54, "wte + wpe", "2 tables", "blue", size=13)
-    f.arrow(104, 125, 128, 125)
-    f.box(128, 98, 74, 54, "x", "[7, 320]", "green")
-    f.arrow(202, 125, 226, 125)
-    f.box(226, 98, 104, 54, "6 blocks", "x = x + ...", "blue")
-    f.arrow(330, 125, 354, 125)
-    f.box(354, 98, 74, 54, "x", "[7, 320]", "green")
-    f.arrow(428, 125, 452, 125)
-    f.box(452, 98, 84, 54, "gather", "the last row", "fg")
-    f.arrow(536, 125, 560, 125)
-    f.box(560, 98, 64, 54, "ln_f", "[1, 320]", "blue")
+    for x, w, text, below, ink in ((128, 74, "x", "[7, 320]", "green"),
+                                   (226, 104, "6 blocks", "x = x + ...", "blue"),
+                                   (354, 74, "x", "[7, 320]", "green"),
+                                   (452, 84, "gather", "the last row", "fg"),
+                                   (560, 64, "ln_f", "[1, 320]", "blue")):
+        f.arrow(x - 24, 125, x, 125)
+        f.box(x, 98, w, 54, text, below, ink)
     f.arrow(592, 152, 592, 186)
     f.box(510, 186, 164, 54, "· each row of wte", "the head: [4096, 320]", "blue")
     f.arrow(510, 213, 486, 213)
@@ -45,16 +42,13 @@ def windows():
                "tokens 1 to 7, the second those of tokens 8 to 11, the third those of 12 "
                "and 13. What a window only reads is dim.")
     left, w = 176, 36
-    f.text(20, 40, "token", anchor="start")
-    f.cells(left, 26, range(14), w=w, ink="violet")
+    f.row(left, 26, "token", range(14), w=w, ink="violet")
     rows = [("from 0", 0, 1, 8), ("from 4", 4, 8, 12), ("from 8", 8, 12, 14)]
     for i, (name, begin, first, end) in enumerate(rows):
         y = 76 + 42 * i
-        f.text(20, y + 14, f"window {name}", anchor="start")
-        values = ["reads"] * (first - begin) + ["counts"] * (end - first)
-        for at, value in enumerate(values):
-            f.cells(left + (begin + at) * w, y, ["✓" if value == "counts" else "·"], w=w,
-                    ink="green" if value == "counts" else "dim")
+        reads, counts = first - begin, end - first
+        f.row(left + begin * w, y, f"window {name}", "·" * reads + "✓" * counts, w=w,
+              inks=["dim"] * reads + ["green"] * counts)
     f.text(20, 214, "✓ its surprise is counted: each token but the first, once.   "
            "· read only", "dim", 13, anchor="start")
     return f

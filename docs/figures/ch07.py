@@ -18,7 +18,7 @@ def filters():
                "16 keeps 16 of both.")
     for left, title, tokens in ((20, "... a king who had three", SURE),
                                 (400, "... there was a", UNSURE)):
-        f.text(left, 26, title, anchor="start", bold=True)
+        f.heading(left, 26, title)
         for i, (token, p) in enumerate(tokens):
             y = 48 + 27 * i
             f.text(left, y + 10, f"␣{token}", anchor="start", mono=True, size=13)

@@ -10,7 +10,7 @@ def toy():
                "The text 2, 4, 6 has the values 2, 4, 6 in block 0 and 4, 7, 10 in block 1. "
                "A fourth token, 0, gets a column of its own: 0, 3, 3, 9. It needs the "
                "values of the three columns before it, and changes none of them.")
-    f.text(20, 26, "The text 2, 4, 6; then comes 0", anchor="start", bold=True)
+    f.heading(20, 26, "The text 2, 4, 6; then comes 0")
     left, w = 190, 72
     rows = (("token", ("2", "4", "6", "0"), "violet"),
             ("values in block 0", ("2", "4", "6", "0"), "orange"),
@@ -19,8 +19,7 @@ def toy():
             ("x after block 1", ("8", "12.5", "17", "3+6 = 9"), "dim"))
     for i, (name, values, ink) in enumerate(rows):
         y = 52 + 42 * i
-        f.text(20, y + 14, name, anchor="start")
-        f.cells(left, y, values[:3], w=w, ink=ink)
+        f.row(left, y, name, values[:3], w=w, ink=ink)
         f.cells(left + 3 * w + 40, y, values[3:], w=w + 14, ink="violet" if i == 0 else "green")
     for i, name in ((1, "mean of 2, 4, 6, 0: 3"), (3, "mean of 4, 7, 10, 3: 6")):
         y = 52 + 42 * i
@@ -37,21 +36,17 @@ def layout():
                "The memory of a cache is a row of chunks. A chunk has a part for each of the "
                "6 blocks; such a part has the keys of 5 heads and then their values; and the "
                "keys of one head are 32 vectors of 64 numbers, side by side.")
-    f.text(20, 26, "models/tales: 16 chunks of 32 slots, 6 blocks, 5 heads, HS = 64",
-           anchor="start", bold=True)
+    f.heading(20, 26, "models/tales: 16 chunks of 32 slots, 6 blocks, 5 heads, HS = 64")
     left = 150
-    f.text(20, 64, "the cache", anchor="start")
-    f.cells(left, 50, ["chunk 0", "chunk 1", "chunk 2", "...", "chunk 15"], w=96,
-            inks=["dim", "orange", "dim", "dim", "dim"])
-    f.text(20, 128, "chunk 1", anchor="start")
-    f.cells(left, 114, ["block 0", "block 1", "block 2", "...", "block 5"], w=96,
-            inks=["dim", "dim", "orange", "dim", "dim"])
-    f.text(20, 192, "its block 2", anchor="start")
+    f.row(left, 50, "the cache", ["chunk 0", "chunk 1", "chunk 2", "...", "chunk 15"],
+          w=96, inks=["dim", "orange", "dim", "dim", "dim"])
+    f.row(left, 114, "chunk 1", ["block 0", "block 1", "block 2", "...", "block 5"], w=96,
+          inks=["dim", "dim", "orange", "dim", "dim"])
     names = [f"k, h {h}" for h in range(5)] + [f"v, h {h}" for h in range(5)]
-    f.cells(left, 178, names, w=54, inks=["dim"] * 3 + ["orange"] + ["dim"] * 6, size=12)
-    f.text(20, 256, "keys of head 3", anchor="start")
-    f.cells(left, 242, ["slot 32", "slot 33", "slot 34", "...", "slot 63"], w=96,
-            inks=["orange"] * 5)
+    f.row(left, 178, "its block 2", names, w=54, size=12,
+          inks=["dim"] * 3 + ["orange"] + ["dim"] * 6)
+    f.row(left, 242, "keys of head 3", ["slot 32", "slot 33", "slot 34", "...", "slot 63"],
+          w=96, ink="orange")
     for x1, x2, y, at, to in ((left + 96, left + 192, 78, left, left + 480),
                               (left + 192, left + 288, 142, left, left + 540),
                               (left + 162, left + 216, 206, left, left + 480)):
@@ -69,8 +64,7 @@ def overflow():
                "key it holds. crop: 2 to 9, all computed anew. half: 4 to 9, one of them "
                "computed, two slots free. shift: 2 to 9, moved down. ring: 8, 9, then 2 to 7. "
                "sinks: 0 to 3 for ever, then 8, 9, 6, 7.")
-    f.text(20, 26, "Token 9 has come: which token's key is in which slot", anchor="start",
-           bold=True)
+    f.heading(20, 26, "Token 9 has come: which token's key is in which slot")
     left, w = 96, 46
     for i in range(8):
         f.text(left + (i + 0.5) * w, 54, f"slot {i}", "dim", 12)
@@ -81,10 +75,9 @@ def overflow():
             ("sinks", [0, 1, 2, 3, 8, 9, 6, 7], {9}, "1 row; 0 to 3 never go"))
     for i, (name, tokens, new, remark) in enumerate(rows):
         y = 70 + 44 * i
-        f.text(20, y + 14, name, anchor="start", bold=True)
-        f.cells(left, y, [f"{t}*" if t in new else t for t in tokens], w=w,
-                inks=["green" if t in new else "dim" if t == "" else "orange"
-                      for t in tokens])
+        f.row(left, y, name, [f"{t}*" if t in new else t for t in tokens], bold=True, w=w,
+              inks=["green" if t in new else "dim" if t == "" else "orange"
+                    for t in tokens])
         f.text(left + 8 * w + 14, y + 14, remark, anchor="start", size=13)
     f.text(20, 306, "* computed for this token (green); the others are kept (orange)", "dim",
            13, anchor="start")

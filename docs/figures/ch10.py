@@ -10,20 +10,17 @@ def turn():
                "' who'. One pass of the model over five rows says what follows each: "
                "' old', ' man', ' was', and two more that are worthless. The first two "
                "proposals stay, ' was' replaces the third.")
-    f.text(20, 26, "One round: gamma = 4 proposals, 5 rows, 3 new tokens", anchor="start",
-           bold=True)
+    f.heading(20, 26, "One round: gamma = 4 proposals, 5 rows, 3 new tokens")
     left, w = 158, 108
-    f.text(20, 92, "text + proposals", anchor="start")
     row = ["␣the", "␣old", "␣man", ",", "␣who"]
     inks = ["violet", "green", "green", "red", "red"]
-    f.cells(left, 76, row, w=w, h=32, inks=inks)
+    f.row(left, 76, "text + proposals", row, w=w, h=32, inks=inks)
     f.brace(left + 3, left + w - 3, 72, "the text's end", up=True)
     f.brace(left + w + 3, left + 5 * w - 3, 72, "the draft's guesses, one by one", up=True)
     f.box(left, 138, 5 * w, 42, "the model: one pass, each weight read once", ink="blue")
     answers = ["␣old", "␣man", "␣was", "␣who", "␣was"]
-    f.text(20, 226, "the model says", anchor="start")
-    f.cells(left, 210, answers, w=w, h=32,
-            inks=["green", "green", "orange", "dim", "dim"])
+    f.row(left, 210, "the model says", answers, w=w, h=32,
+          inks=["green", "green", "orange", "dim", "dim"])
     for i in range(5):
         x = left + (i + 0.5) * w
         f.arrow(x, 108, x, 136)
@@ -34,9 +31,8 @@ def turn():
     for i, (what, then, ink) in enumerate(verdicts):
         f.text(left + (i + 0.5) * w, 258, what, ink, 12)
         f.text(left + (i + 0.5) * w, 274, then, ink, 12)
-    f.text(20, 318, "the text now", anchor="start")
-    f.cells(left, 302, ["␣the", "␣old", "␣man", "␣was"], w=w, h=32,
-            inks=["violet", "green", "green", "orange"])
+    f.row(left, 302, "the text now", ["␣the", "␣old", "␣man", "␣was"], w=w, h=32,
+          inks=["violet", "green", "green", "orange"])
     return f
 
 
@@ -47,8 +43,7 @@ def overlap_of_p_and_q():
                "0.15, 0.05. The shared part of each bar, min(p, q), is 0.20, 0.30, 0.10 and "
                "0.05, in all 0.65. What p has more, 0.30 at token 1 and 0.05 at token 3, is "
                "0.35, as much as q has too much at tokens 2 and 4.")
-    f.text(20, 26, "min(p, q) is kept; what q has too much is drawn anew from what p lacks",
-           anchor="start", bold=True)
+    f.heading(20, 26, "min(p, q) is kept; what q has too much is drawn anew from what p lacks")
     p, q = (0.5, 0.3, 0.15, 0.05), (0.2, 0.6, 0.1, 0.1)
     base, scale, w = 268, 340, 62
     f.line(40, base, 560, base)
@@ -81,8 +76,7 @@ def halves():
                "12 units. Two halves, of which each drafts for 1 unit and verifies for 2 in "
                "a stream of its own, can fill the gaps: while one half verifies, the other "
                "drafts.")
-    f.text(20, 26, "Time goes with rows: D = 2, V = 4 for all; d = 1, v = 2 for half of them",
-           anchor="start", bold=True)
+    f.heading(20, 26, "Time goes with rows: D = 2, V = 4 for all; d = 1, v = 2 for half of them")
     left, unit = 130, 44
 
     def bar(y, at, length, text, ink):

@@ -59,6 +59,10 @@ class Figure:
                  text_anchor=anchor, class_=f"f-{ink}" + (" mono" if mono else ""),
                  font_weight="600" if bold else None)
 
+    def heading(self, x, y, text):
+        """What the figure, or a part of it, is about."""
+        self.text(x, y, text, anchor="start", bold=True)
+
     def line(self, *points, ink="dim", width=1.5, dashed=False):
         """A line through points x1, y1, x2, y2, ..."""
         path = " ".join(f"{number(x)},{number(y)}" for x, y in zip(points[::2], points[1::2]))
@@ -93,6 +97,11 @@ class Figure:
                      class_=f"t-{inks[i] if inks else ink}")
             if value != "":
                 self.text(x + (i + 0.5) * w, y + h / 2, value, size=size, mono=True)
+
+    def row(self, left, y, name, values, h=28, name_size=14, bold=False, **style):
+        """Cells from `left` on, and their name at the figure's edge."""
+        self.text(20, y + h / 2, name, size=name_size, anchor="start", bold=bold)
+        self.cells(left, y, values, h=h, **style)
 
     def brace(self, x1, x2, y, text, ink="dim", up=False, size=12):
         """A bracket over (up) or under a stretch, and what it is."""

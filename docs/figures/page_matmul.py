@@ -9,8 +9,7 @@ def tile():
                "The weights of step k for 64 outputs are loaded into four registers of 16. "
                "Each of six numbers of x is copied to all lanes and multiplied with all "
                "four. The 24 products are added to 24 sums, which stay in registers.")
-    f.text(20, 24, "Step k of a tile: 10 loads, 24 multiply-adds of 16 lanes each",
-           anchor="start", bold=True)
+    f.heading(20, 24, "Step k of a tile: 10 loads, 24 multiply-adds of 16 lanes each")
     left, w, h = 176, 124, 32
     f.text(20, 76, "weights of step k", anchor="start")
     f.text(20, 94, "one line of the panel", "dim", 12, anchor="start")
