@@ -13,7 +13,7 @@ GENCODE := $(foreach a,$(architectures),-gencode arch=compute_$(a)$(comma)code=s
 endif
 OMP :=
 # They have no device code.
-HOST_TESTS := $(addprefix tests/test_,01_% 02_% common_bench.c common_random.c)
+HOST_TESTS := $(addprefix tests/test_,01_% 02_% common_attend.c common_bench.c common_random.c common_vec.c)
 PYTESTS ?= test_program_[01][03-9]*.py
 ALL_CFLAGS += -I$(CUDA)/include -Wno-unknown-pragmas
 # The assembler's warnings are errors: registers that spill to memory, and double precision, which is slow

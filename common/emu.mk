@@ -4,7 +4,7 @@ CXX ?= c++
 OMP :=
 JOBS ?= $(shell nproc)
 # They have no device code.
-HOST_TESTS := $(addprefix tests/test_,01_% 02_% common_bench.c common_random.c)
+HOST_TESTS := $(addprefix tests/test_,01_% 02_% common_attend.c common_bench.c common_random.c common_vec.c)
 PYTESTS ?= test_program_[01][03-9]*.py
 # Of these the tests in which the device matters; options, files and words are the same code as on the CPU.
 PYONLY ?= $(addprefix -k ,kernels dump reference not_numbers number_types models_without past_the_window \

@@ -59,7 +59,10 @@ static void narrow_f16(char *out, const float *from, int n)
 
 static void narrow_bf16(char *out, const float *from, int n)
 {
-    for (int i = 0; i < n; i++) {
+    int i = 0;
+    for (; i + LANES <= n; i += LANES)
+        bf16_store(out + 2 * (size_t)i, floats_load(from + i));
+    for (; i < n; i++) {
         uint16_t h = bf16_of(from[i]);
         memcpy(out + 2 * (size_t)i, &h, sizeof h);
     }

@@ -20,7 +20,7 @@ void matmul_set_invariant(bool on)
 }
 
 enum {
-    BLOCK_BYTES = 1 << 20,
+    BLOCK_BYTES = 3 << 19,
     AHEAD = 8,             // rows of y that are fetched before they are written
     ROWS_UNIT = 2 * TILE,  // a block is a multiple of this many rows
 };
@@ -33,12 +33,15 @@ static struct {
     int32_t *sum;  // likewise
 } block;
 
-static int block_rows(size_t stride)
+// How many of T rows to take at a time: blocks of about the same size.
+static int block_rows(int T, size_t stride)
 {
     size_t units = BLOCK_BYTES / (stride * ROWS_UNIT);
-    return units < 1                   ? ROWS_UNIT
-           : units > BLOCK / ROWS_UNIT ? BLOCK
-                                       : (int)units * ROWS_UNIT;
+    int most = units < 1                   ? ROWS_UNIT
+               : units > BLOCK / ROWS_UNIT ? BLOCK
+                                           : (int)units * ROWS_UNIT;
+    int blocks = T > most ? (T + most - 1) / most : 1, rows = (T + blocks - 1) / blocks;
+    return (rows + ROWS_UNIT - 1) / ROWS_UNIT * ROWS_UNIT;
 }
 
 void matmul_reserve(int in)
@@ -206,7 +209,7 @@ static void multiply(float *y, const float *x, const Matrix *m, const float *bia
         return;
     bool tiles = (m->dtype == BF16 || m->dtype == INT8) && amx_there();
     size_t stride = row_bytes(m);
-    int most = block_rows(stride);
+    int most = block_rows(T, stride);
     if (tiles)
         amx_begin();
     for (int t = 0; t < T; t += most) {

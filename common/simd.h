@@ -80,9 +80,10 @@ static inline Floats floats_fma(Floats a, Floats b, Floats c)
 #elif defined(__AVX2__) && defined(__FMA__)
     return (Floats)_mm256_fmadd_ps((__m256)a, (__m256)b, (__m256)c);
 #else
+    Floats sum;
     for (int i = 0; i < LANES; i++)
-        c[i] = fmaf(a[i], b[i], c[i]);
-    return c;
+        sum[i] = fmaf(a[i], b[i], c[i]);
+    return sum;
 #endif
 }
 
@@ -115,6 +116,17 @@ static inline Floats floats_of_bf16(const void *from)
     memcpy(&halves, from, sizeof halves);
     return (Floats)(__builtin_convertvector(halves, Bits) << 16);
 #endif
+}
+
+// LANES numbers, rounded to BF16.
+static inline void bf16_store(void *to, Floats v)
+{
+    Bits bits = (Bits)v, nan = (Bits)(v != v);
+    Bits up = bits + 0x7fff + (bits >> 16 & 1);
+    typedef uint16_t Narrow __attribute__((vector_size(2 * LANES)));
+    bits = ((up & ~nan) | ((bits | 0x400000) & nan)) >> 16;  // a NaN stays one
+    Narrow halves = __builtin_convertvector(bits, Narrow);
+    memcpy(to, &halves, sizeof halves);
 }
 
 static inline Floats floats_of_ints(Ints v)
@@ -213,24 +225,51 @@ static inline Ints ints_dot(Ints sum, Bits w, Bits x)
     __builtin_shuffle(a, b, (Ints){ SIMD_LIST(half, upper) })
 #endif
 
-// One level of floats_add_lanes: pairs of vectors become one.
-#define SIMD_LEVEL(v, half)                               \
-    for (int i = 0; i < (half); i++)                      \
-    v[i] = SIMD_HALVES(v[2 * i], v[2 * i + 1], half, 0) + \
-           SIMD_HALVES(v[2 * i], v[2 * i + 1], half, 1)
+// One level of what follows: pairs of vectors become one.
+#define SIMD_LEVEL(v, half, join)                             \
+    for (int i = 0; i < (half); i++)                          \
+    v[i] = join(SIMD_HALVES(v[2 * i], v[2 * i + 1], half, 0), \
+                SIMD_HALVES(v[2 * i], v[2 * i + 1], half, 1))
+#if defined(__AVX512F__)
+#define SIMD_LEVELS(v, join) \
+    SIMD_LEVEL(v, 8, join);  \
+    SIMD_LEVEL(v, 4, join);  \
+    SIMD_LEVEL(v, 2, join);  \
+    SIMD_LEVEL(v, 1, join)
+#elif defined(__AVX2__)
+#define SIMD_LEVELS(v, join) \
+    SIMD_LEVEL(v, 4, join);  \
+    SIMD_LEVEL(v, 2, join);  \
+    SIMD_LEVEL(v, 1, join)
+#else
+#define SIMD_LEVELS(v, join) \
+    SIMD_LEVEL(v, 2, join);  \
+    SIMD_LEVEL(v, 1, join)
+#endif
+
+static inline Floats floats_add(Floats a, Floats b)
+{
+    return a + b;
+}
+
+// b where it is greater than a.
+static inline Floats floats_max(Floats a, Floats b)
+{
+    Bits greater = (Bits)(b > a);
+    return (Floats)(((Bits)b & greater) | ((Bits)a & ~greater));
+}
 
 // Lane j of the result is the sum of the lanes of v[j], for LANES vectors: lane i + lane
-// i + LANES / 2, then the halves of that, and so on.
+// i + LANES / 2, then the halves of that, and so on.  Or the greatest of them.
 static inline Floats floats_add_lanes(Floats *v)
 {
-#if defined(__AVX512F__)
-    SIMD_LEVEL(v, 8);
-#endif
-#if defined(__AVX2__)
-    SIMD_LEVEL(v, 4);
-#endif
-    SIMD_LEVEL(v, 2);
-    SIMD_LEVEL(v, 1);
+    SIMD_LEVELS(v, floats_add);
+    return v[0];
+}
+
+static inline Floats floats_max_lanes(Floats *v)
+{
+    SIMD_LEVELS(v, floats_max);
     return v[0];
 }
 

@@ -43,25 +43,33 @@ ALWAYS_INLINE void dot(Floats *sum, const float *q, const char *key, DType dtype
                             sum[p]);
 }
 
-// As many keys at a time as a vector has lanes, so that their partial sums are added up
-// together.
+// Up to LANES keys, so that their partial sums are added up together.
+ALWAYS_INLINE Floats some_dots(const float *q, const char *keys, DType dtype,
+                               size_t stride, int n, int HS)
+{
+    Floats whole[LANES] = { { 0 } };
+    for (int l = 0; l < n; l++) {
+        Floats sum[PARTS] = { { 0 } };
+        dot(sum, q, keys + (size_t)l * stride, dtype, HS);
+        for (int half = PARTS / 2; half > 0; half /= 2)
+            for (int p = 0; p < half; p++)
+                sum[p] += sum[p + half];
+        whole[l] = sum[0];
+    }
+    return floats_add_lanes(whole);
+}
+
 ALWAYS_INLINE void dots(float *out, const float *q, const char *keys, DType dtype,
                         size_t stride, int n, int HS)
 {
-    for (int j = 0; j < n; j += LANES) {
-        Floats whole[LANES] = { { 0 } };
-        int keys_left = n - j < LANES ? n - j : LANES;
-        for (int l = 0; l < keys_left; l++) {
-            Floats sum[PARTS] = { { 0 } };
-            dot(sum, q, keys + (size_t)(j + l) * stride, dtype, HS);
-            for (int half = PARTS / 2; half > 0; half /= 2)
-                for (int p = 0; p < half; p++)
-                    sum[p] += sum[p + half];
-            whole[l] = sum[0];
-        }
-        Floats all = floats_add_lanes(whole);
-        memcpy(out + j, &all, (size_t)keys_left * sizeof *out);
-    }
+    int j = 0;
+    for (; j + LANES <= n; j += LANES)
+        floats_store(out + j,
+                     some_dots(q, keys + (size_t)j * stride, dtype, stride, LANES, HS));
+    if (j == n)
+        return;
+    Floats last = some_dots(q, keys + (size_t)j * stride, dtype, stride, n - j, HS);
+    memcpy(out + j, &last, (size_t)(n - j) * sizeof *out);
 }
 
 // GPT-2's heads are 64 wide: as a constant, it lets the compiler unroll the loops.

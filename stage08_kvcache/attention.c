@@ -5,16 +5,16 @@
 //
 // Chapters 4 and 8.
 #include "attention.h"
-#include "elementary.h"
+#include "attend.h"
 #include "halves.h"
 #include "ops.h"
 #include "options.h"
 #include "trace.h"
 #include "vec.h"
+#include <math.h>
+#include <string.h>
 
 const char *const attention_kernels[] = { "fused", "naive", NULL };
-
-enum { CHUNK = KV_CHUNK, ROWS = 16 };  // keys, and rows, at a time
 
 // One of a row's new key (which = 0) and value (which = 1), rounded to the cache's type.
 static void append(const State *s, int layer, int t, int which, int h)
@@ -67,77 +67,69 @@ static Head head_of(const State *s, int layer, int t, int h)
     };
 }
 
-// scores[j] = q . key / sqrt(HS) for n keys from number j on, a run of memory at a time.
-static void score(float *scores, const Head *h, int j, int n)
+// Key or value number j.
+static const char *number(const Head *h, int which, int j)
 {
-    const KVView *v = h->cache;
-    float scale = 1.0f / sqrtf((float)h->HS);
-    for (int i = 0, run; i < n; i += run) {
-        run = kvcache_run(v, h->t, j + i, n - i);
-        int slot = kvcache_slot(v, h->t, j + i);
-        vec_dots(scores + i, h->q, kvcache_at(v, h->layer, 0, h->h, slot), v->dtype,
-                 h->HS, run, h->HS);
-    }
-    for (int i = 0; i < n; i++)
-        scores[i] *= scale;
-}
-
-// out += p[j] * value for n keys from number j on.
-static void mix(const Head *h, const float *p, int j, int n)
-{
-    const KVView *v = h->cache;
-    for (int i = 0, run; i < n; i += run) {
-        run = kvcache_run(v, h->t, j + i, n - i);
-        int slot = kvcache_slot(v, h->t, j + i);
-        vec_mix(h->out, p + i, kvcache_at(v, h->layer, 1, h->h, slot), v->dtype, h->HS,
-                run, h->HS);
-    }
+    return kvcache_at(h->cache, h->layer, which, h->h, kvcache_slot(h->cache, h->t, j));
 }
 
 static void attend_naive(const Head *h)
 {
-    float p[h->keys];
-    score(p, h, 0, h->keys);
+    const KVView *v = h->cache;
+    float p[h->keys], scale = 1.0f / sqrtf((float)h->HS);
+    for (int j = 0; j < h->keys; j++) {
+        vec_dots(&p[j], h->q, number(h, 0, j), v->dtype, h->HS, 1, h->HS);
+        p[j] *= scale;
+    }
     softmax(p, h->keys);
     memset(h->out, 0, (size_t)h->HS * sizeof *h->out);
-    mix(h, p, 0, h->keys);
+    for (int j = 0; j < h->keys; j++)
+        vec_mix(h->out, &p[j], number(h, 1, j), v->dtype, h->HS, 1, h->HS);
 }
 
-// One chunk of n keys: what was mixed so far fades by e^(old maximum - new maximum), as
-// if it had been computed with the new one from the start.
-static void attend_chunk(const Head *h, int j, int n, float *max, float *sum)
+// A chunk of keys or values, from number j on: where it lies, or, if it is not a whole
+// one there, a copy.
+static const char *chunk_of(const Head *h, int which, int j, char *copy)
 {
-    float p[CHUNK];
-    score(p, h, j, n);
-    float chunk_max = vec_max(p, n), new_max = chunk_max > *max ? chunk_max : *max;
-    float fade = exp_f32(*max - new_max);
-    *sum = fmaf(*sum, fade, vec_exp_sum(p, new_max, n));
-    *max = new_max;
-    for (int i = 0; i < h->HS; i++)
-        h->out[i] *= fade;
-    mix(h, p, j, n);
+    const KVView *v = h->cache;
+    int n = h->keys - j < KV_CHUNK ? h->keys - j : KV_CHUNK;
+    size_t bytes = (size_t)h->HS * dtype_size(v->dtype);
+    if (kvcache_slot(v, h->t, j) % KV_CHUNK == 0 && kvcache_run(v, h->t, j, n) == n)
+        return number(h, which, j);
+    for (int i = 0; i < n; i++)
+        memcpy(copy + (size_t)i * bytes, number(h, which, j + i), bytes);
+    return copy;
 }
 
-// Some rows of one head.  They take turns at each chunk: what the first has brought into
-// the processor's cache serves the others.
-static void attend_fused(const Head *heads, int rows)
+// One head of some rows, up to row h->t, which find their keys in the same slots.
+static void attend_fused(const Head *h, const State *s, int rows)
 {
-    float max[ROWS], sum[ROWS] = { 0 };
-    int keys = 0;
-    for (int r = 0; r < rows; r++) {
-        max[r] = -INFINITY;
-        memset(heads[r].out, 0, (size_t)heads[r].HS * sizeof *heads[r].out);
-        keys = heads[r].keys > keys ? heads[r].keys : keys;
+    const KVView *v = h->cache;
+    char copies[2][(size_t)(KV_CHUNK * h->HS) * dtype_size(v->dtype)];
+    int C = s->config.C, first = h->t - rows + 1, n[ATTEND_ROWS];
+    Head top = head_of(s, h->layer, first, h->h);
+    Attend a;
+    attend_begin(&a, v->dtype, h->HS, top.q, 3 * (size_t)C, top.out, (size_t)C, rows);
+    for (int j = 0; j < h->keys; j += KV_CHUNK) {
+        for (int r = 0; r < rows; r++)
+            n[r] = v->keys[first + r] - j;
+        attend_chunk(&a, chunk_of(h, 0, j, copies[0]), chunk_of(h, 1, j, copies[1]), n);
     }
-    for (int j = 0; j < keys; j += CHUNK)
-        for (int r = 0; r < rows; r++) {
-            int left = heads[r].keys - j;
-            if (left > 0)
-                attend_chunk(&heads[r], j, left < CHUNK ? left : CHUNK, &max[r], &sum[r]);
-        }
-    for (int r = 0; r < rows; r++)
-        for (int i = 0; i < heads[r].HS; i++)
-            heads[r].out[i] /= sum[r];
+    attend_end(&a);
+}
+
+// One head of rows from t on, at most `rows`; returns how many.
+static int attend(const State *s, int layer, int t, int h, int rows, bool naive)
+{
+    int n = 1;
+    while (!naive && n < rows && kvcache_same_slots(&s->cache->view, t, t + n))
+        n++;
+    Head last = head_of(s, layer, t + n - 1, h);
+    if (naive)
+        attend_naive(&last);
+    else
+        attend_fused(&last, s, n);
+    return n;
 }
 
 static void attention_core(State *s, int layer)
@@ -147,18 +139,12 @@ static void attention_core(State *s, int layer)
                   4 * read))
         return;
     bool naive = kernel_choice("attention", attention_kernels) == 1;
-    #pragma omp for collapse(2) schedule(static, 1)
+    #pragma omp for collapse(2) schedule(dynamic)
     for (int h = 0; h < s->config.NH; h++)
-        for (int t = 0; t < s->T; t += ROWS) {
-            Head heads[ROWS];
-            int rows = s->T - t < ROWS ? s->T - t : ROWS;
-            for (int r = 0; r < rows; r++)
-                heads[r] = head_of(s, layer, t + r, h);
-            if (naive)
-                for (int r = 0; r < rows; r++)
-                    attend_naive(&heads[r]);
-            else
-                attend_fused(heads, rows);
+        for (int t = 0; t < s->T; t += ATTEND_ROWS) {
+            int end = s->T - t < ATTEND_ROWS ? s->T : t + ATTEND_ROWS;
+            for (int from = t; from < end;)
+                from += attend(s, layer, from, h, end - from, naive);
         }
 }
 

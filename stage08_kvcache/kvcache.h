@@ -115,6 +115,12 @@ static inline HOST_DEVICE int kvcache_slot(const KVView *v, int t, int j)
     return kvcache_index(v, t, j);
 }
 
+// Do both rows find their keys in the same slots?
+static inline HOST_DEVICE bool kvcache_same_slots(const KVView *v, int t, int u)
+{
+    return v->first[t] == v->first[u];
+}
+
 // How many of the n keys from j on follow each other in memory.
 static inline HOST_DEVICE int kvcache_run(const KVView *v, int t, int j, int n)
 {
