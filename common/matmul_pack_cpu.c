@@ -163,7 +163,7 @@ static void best_scales(float *best, float (*w)[PANEL])
         least[j] = INFINITY;
         best[j] = 0;
     }
-    for (int sign = -1; sign <= 1; sign += 2)
+    for (int sign = 1; sign >= -1; sign -= 2)
         for (float reach = 6; reach < 9; reach += 0.5f) {
             for (int j = 0; j < PANEL; j++)
                 scale[j] = extreme[j] / ((float)sign * reach);

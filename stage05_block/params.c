@@ -21,12 +21,17 @@ static const Tensor *find(const Params *p, const char *name)
     return t;
 }
 
-static void expect(const Tensor *t, int rank, const size_t *shape)
+static void expect_shape(const Tensor *t, int rank, const size_t *shape)
 {
     if (t->rank != rank || memcmp(t->shape, shape, (size_t)rank * sizeof *shape) != 0)
         die("tensor %s: config.json asks for a shape of %zu x %zu, the file has another; "
             "do the two belong together?",
             t->name, rank > 1 ? shape[0] : 1, shape[rank - 1]);
+}
+
+static void expect(const Tensor *t, int rank, const size_t *shape)
+{
+    expect_shape(t, rank, shape);
     if (t->dtype != F32 && t->dtype != F16 && t->dtype != BF16)
         die("tensor %s: cannot compute with %s; convert the weights to F32, F16 or BF16",
             t->name, dtype_name(t->dtype));
@@ -60,11 +65,43 @@ float *params_vector(Params *p, const char *name, int n)
     return vector;
 }
 
+// The numbers or the scales of a matrix that models/quantize has written.
+static const Tensor *find_rows(const Params *p, const char *name, MatrixRows row, int out)
+{
+    const Tensor *t = find(p, name);
+    expect_shape(t, 2, (size_t[]){ (size_t)out, row.columns });
+    if (t->dtype != row.dtype)
+        die("tensor %s is of type %s, not %s; write the model anew with models/quantize",
+            t->name, dtype_name(t->dtype), dtype_name(row.dtype));
+    return t;
+}
+
+static Matrix quantised(Params *p, const char *name, int in, int out, MatrixLayout layout)
+{
+    char scale[64];
+    DType stored = weights_dtype(p->weights), dtype = matrix_dtype(stored, layout);
+    if (p->dtype != stored)
+        die("the weights are quantised to %s and cannot be held in %s; leave --dtype "
+            "out, or take the model that they were made from",
+            dtype_option(stored), dtype_option(p->dtype));
+    snprintf(scale, sizeof scale, "%s.scale", name);
+    const Tensor *numbers = find_rows(p, name, matrix_numbers(dtype, in), out),
+                 *scales = find_rows(p, scale, matrix_scales(dtype, in), out);
+    Matrix m = { numbers->name, dtype, in, out, take(p, matrix_bytes(dtype, in, out)) };
+    if (m.panels && !trace_is_dry()) {
+        matrix_load(&m, numbers->data, scales->data);
+        file_release(numbers->data, numbers->bytes);
+    }
+    return m;
+}
+
 Matrix params_matrix(Params *p, const char *name, int in, int out, MatrixLayout layout)
 {
     const Tensor *t = find(p, name);
     size_t shape[2] = { (size_t)in, (size_t)out },
            swapped[2] = { (size_t)out, (size_t)in };
+    if (weights_quantised(p->weights))
+        return quantised(p, name, in, out, layout);
     expect(t, 2, layout == MATRIX_IN_OUT ? shape : swapped);
     DType dtype = matrix_dtype(p->dtype, layout);
     Matrix m = { t->name, dtype, in, out, take(p, matrix_bytes(dtype, in, out)) };

@@ -31,7 +31,9 @@ void weights_close(Weights *w);
 // The tensor with that name, or NULL.  A leading "transformer." makes no difference: some
 // files have it, some do not.
 const Tensor *weights_find(const Weights *w, const char *name);
-// The dtype of wte.weight, which stands for the model's.  Dies if there is none.
+// The dtype of wte.weight, which stands for the model's; INT8 or INT4 if models/quantize
+// has made the file.  Dies if there is neither.
 DType weights_dtype(const Weights *w);
+bool weights_quantised(const Weights *w);  // is it INT8 or INT4?
 
 #endif
