@@ -39,7 +39,26 @@ static void turn(uint32_t (*to)[TILE], uint32_t (*from)[TILE], uint32_t bits)
             to[i][j] = from[j][i] ^ bits;
 }
 
-// The words of `n` rows, at most a tile's, to the outputs of a panel from j on.
+// From byte `at` on, 16 words of each of `n` rows, at most 16; zeros where there are none.
+static void take_words(uint32_t (*to)[TILE], const char *rows, int n, size_t bytes,
+                       size_t at)
+{
+    enum { MOST = sizeof *to };
+    size_t left = at < bytes ? bytes - at : 0;
+    if (n < TILE || left < MOST) {
+        memset(to, 0, TILE * MOST);
+        for (int r = 0; r < n; r++)
+            memcpy(to[r], rows + (size_t)r * bytes + at, left < MOST ? left : MOST);
+        return;
+    }
+    for (int r = 0; r < TILE; r++) {
+        const char *row = rows + (size_t)r * bytes + at;
+        __builtin_prefetch(row + TILE * bytes);  // of the next call's rows
+        memcpy(to[r], row, MOST);
+    }
+}
+
+// The rows of `n` outputs, at most 16, to a panel's outputs from j on.
 static void load_words(char *panel, const Matrix *m, const char *rows, int n, int j,
                        bool tiles)
 {
@@ -47,12 +66,7 @@ static void load_words(char *panel, const Matrix *m, const char *rows, int n, in
     uint32_t from[TILE][TILE], to[TILE][TILE];
     int words = words_of(m);
     for (int w = 0; w < words; w += TILE) {
-        size_t at = 4 * (size_t)w, left = at < bytes ? bytes - at : 0;
-        size_t some = left < sizeof *from ? left : sizeof *from;
-        if (n < TILE || some < sizeof *from)
-            memset(from, 0, sizeof from);
-        for (int r = 0; r < n; r++)
-            memcpy(from[r], rows + (size_t)r * bytes + at, some);
+        take_words(from, rows, n, bytes, 4 * (size_t)w);
         turn(to, from, flip(m->dtype));
         for (int i = 0; i < TILE && w + i < words; i++)
             memcpy(panel + word_at(m->dtype, w + i, j, tiles), to[i], sizeof *to);
