@@ -55,28 +55,12 @@ static int kind_of(const char *name)
     return k;
 }
 
-// What models/quantize has written: whole numbers, which have a tensor of scales.
-static bool is_quantised(const Weights *w, const Tensor *t)
-{
-    char scale[256];
-    snprintf(scale, sizeof scale, "%s.scale", t->name);
-    return weights_find(w, scale) != NULL;
-}
-
-static size_t numbers_in(const Weights *w, const Tensor *t)
-{
-    bool two_a_byte = t->dtype == U8 && is_quantised(w, t);
-    return two_a_byte ? 2 * t->bytes : tensor_count(t);
-}
-
 static size_t parameters(const Weights *w)
 {
     size_t total = 0;
-    for (size_t i = 0; i < w->n; i++) {
-        int kind = kind_of(w->tensors[i].name);
-        if (kind != BUFFERS && kind != SCALES)
-            total += numbers_in(w, &w->tensors[i]);
-    }
+    for (size_t i = 0; i < w->n; i++)
+        if (kind_of(w->tensors[i].name) > SCALES)
+            total += weights_count(w, &w->tensors[i]);
     return total;
 }
 
@@ -177,9 +161,8 @@ static void print_totals(const Weights *w)
 {
     size_t count[KINDS] = { 0 }, total = 0;
     for (size_t i = 0; i < w->n; i++) {
-        size_t n = numbers_in(w, &w->tensors[i]);
-        count[kind_of(w->tensors[i].name)] += n;
-        total += n;
+        count[kind_of(w->tensors[i].name)] += weights_count(w, &w->tensors[i]);
+        total += weights_count(w, &w->tensors[i]);
     }
     printf("\n%s%-12s %11s%s\n", ink(BOLD), "kind", "numbers", ink(PLAIN));
     for (int k = 0; k < KINDS; k++) {
@@ -282,12 +265,8 @@ void show_tensor(const Weights *w, const char *name)
     printf("%s%s%s: [%s], %zu numbers, %s\n%zu bytes at offset %zu of %s\n", ink(BOLD),
            t->name, ink(PLAIN), shape_text(t).s, n, dtype_name(t->dtype), t->bytes,
            t->offset, t->path);
-    if (is_quantised(w, t))
-        printf("quantised: %s, in %s.scale, is a weight\n",
-               t->dtype == U8
-                   ? "two numbers of 4 bits in a byte; each, times the scale of its 32"
-                   : "a number, times the scale of its row",
-               t->name);
+    if (weights_scales(w, t))
+        printf("quantised, %d in a byte: %s.scale\n", t->dtype == U8 ? 2 : 1, t->name);
     printf("mean %.6g, standard deviation %.6g, from %.6g to %.6g\n\n", s.mean, s.std,
            (double)s.least, (double)s.greatest);
     print_values(t, 0, shown);

@@ -190,3 +190,15 @@ DType weights_dtype(const Weights *w)
     json_die(j, type->offset,
              "weights quantised to %.40s, which is neither int8 nor int4", type->text);
 }
+
+const Tensor *weights_scales(const Weights *w, const Tensor *t)
+{
+    char name[256];
+    snprintf(name, sizeof name, "%s.scale", t->name);
+    return weights_find(w, name);
+}
+
+size_t weights_count(const Weights *w, const Tensor *t)
+{
+    return t->dtype == U8 && weights_scales(w, t) ? 2 * t->bytes : tensor_count(t);
+}

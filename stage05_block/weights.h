@@ -35,5 +35,9 @@ const Tensor *weights_find(const Weights *w, const char *name);
 // has made the file.  Dies if there is neither.
 DType weights_dtype(const Weights *w);
 bool weights_quantised(const Weights *w);  // is it INT8 or INT4?
+// Of a matrix that models/quantize has written: its scales; NULL for other tensors.
+const Tensor *weights_scales(const Weights *w, const Tensor *t);
+// How many numbers it has; if that is a matrix in INT4, two in a byte.
+size_t weights_count(const Weights *w, const Tensor *t);
 
 #endif

@@ -66,31 +66,31 @@ float *params_vector(Params *p, const char *name, int n)
 }
 
 // The numbers or the scales of a matrix that models/quantize has written.
-static const Tensor *find_rows(const Params *p, const char *name, MatrixRows row, int out)
+static void expect_rows(const Tensor *t, MatrixRows row, int out)
 {
-    const Tensor *t = find(p, name);
     expect_shape(t, 2, (size_t[]){ (size_t)out, row.columns });
     if (t->dtype != row.dtype)
         die("tensor %s is of type %s, not %s; write the model anew with models/quantize",
             t->name, dtype_name(t->dtype), dtype_name(row.dtype));
-    return t;
 }
 
-static Matrix quantised(Params *p, const char *name, int in, int out, MatrixLayout layout)
+static Matrix quantised(Params *p, const Tensor *t, int in, int out, MatrixLayout layout)
 {
-    char scale[64];
+    const Tensor *scales = weights_scales(p->weights, t);
     DType stored = weights_dtype(p->weights), dtype = matrix_dtype(stored, layout);
     if (p->dtype != stored)
         die("the weights are quantised to %s and cannot be held in %s; leave --dtype "
             "out, or take the model that they were made from",
             dtype_option(stored), dtype_option(p->dtype));
-    snprintf(scale, sizeof scale, "%s.scale", name);
-    const Tensor *numbers = find_rows(p, name, matrix_numbers(dtype, in), out),
-                 *scales = find_rows(p, scale, matrix_scales(dtype, in), out);
-    Matrix m = { numbers->name, dtype, in, out, take(p, matrix_bytes(dtype, in, out)) };
+    if (!scales)
+        die("there is no tensor %s.scale; write the model anew with models/quantize",
+            t->name);
+    expect_rows(t, matrix_numbers(dtype, in), out);
+    expect_rows(scales, matrix_scales(dtype, in), out);
+    Matrix m = { t->name, dtype, in, out, take(p, matrix_bytes(dtype, in, out)) };
     if (m.panels && !trace_is_dry()) {
-        matrix_load(&m, numbers->data, scales->data);
-        file_release(numbers->data, numbers->bytes);
+        matrix_load(&m, t->data, scales->data);
+        file_release(t->data, t->bytes);
     }
     return m;
 }
@@ -101,7 +101,7 @@ Matrix params_matrix(Params *p, const char *name, int in, int out, MatrixLayout 
     size_t shape[2] = { (size_t)in, (size_t)out },
            swapped[2] = { (size_t)out, (size_t)in };
     if (weights_quantised(p->weights))
-        return quantised(p, name, in, out, layout);
+        return quantised(p, t, in, out, layout);
     expect(t, 2, layout == MATRIX_IN_OUT ? shape : swapped);
     DType dtype = matrix_dtype(p->dtype, layout);
     Matrix m = { t->name, dtype, in, out, take(p, matrix_bytes(dtype, in, out)) };

@@ -212,7 +212,7 @@ class Same(Test):
 
     def test_stage01(self):
         parameters = json.loads(self.output("01", "-m", TALES, "--json"))["parameters"]
-        for dtype, words in (("int8", "the scale of its row, in"), ("int4", "two numbers of 4 bits")):
+        for dtype, words in (("int8", "quantised, 1 in a byte"), ("int4", "quantised, 2 in a byte")):
             new = self.write(dtype, TALES, "--force")
             self.assertEqual(json.loads(self.output("01", "-m", new, "--json"))["parameters"],
                              parameters)
@@ -286,13 +286,13 @@ class Errors(Test):
 
     def test_bad_files(self):
         name = next(n for n in read_model(ODD) if n.endswith("h.1.mlp.c_fc.weight"))
-        scale, short = f"{name}.scale", "h.1.mlp.c_fc.weight.scale"
+        scale = f"{name}.scale"
 
         def change(tensors, key, place, value):
             tensors[key] = tuple(value if i == place else x for i, x in enumerate(tensors[key]))
 
         changes = {
-            "missing": (lambda m, t: t.pop(scale), [f"no tensor {short}"]),
+            "missing": (lambda m, t: t.pop(scale), [f"no tensor {scale}", "models/quantize"]),
             "type": (lambda m, t: change(t, name, 0, "BOOL"), [name, "BOOL, not ", "models/quantize"]),
             "scale's type": (lambda m, t: t.update({scale: ("BF16", t[scale][1], bytes(
                 2 * t[scale][1][0] * t[scale][1][1]))}), [scale, "BF16, not F"]),
