@@ -31,6 +31,14 @@ static size_t scale_at(const Matrix *m, int group, int j)
     return (size_t)group * GROUP_BYTES + (size_t)j * 2;
 }
 
+static inline void copy_scale(char *to, const char *from, DType dtype)
+{
+    if (dtype == INT8)
+        memcpy(to, from, 4);
+    else
+        memcpy(to, from, 2);
+}
+
 // to[i][j] = word i of row j, with some bits flipped.
 static void turn(uint32_t (*to)[TILE], uint32_t (*from)[TILE], uint32_t bits)
 {
@@ -83,7 +91,7 @@ static void load_scales(char *panel, const Matrix *m, const char *scales, int n)
         memset(panel + scale_at(m, g, 0), 0, PANEL * size);
     for (int j = 0; j < n; j++)
         for (size_t g = 0; g < row.columns; g++, scales += size)
-            memcpy(panel + scale_at(m, (int)g, j), scales, size);
+            copy_scale(panel + scale_at(m, (int)g, j), scales, m->dtype);
 }
 
 static void load_panel(const Matrix *m, const char *numbers, const char *scales, int p)
@@ -123,7 +131,7 @@ static void save_row(char *numbers, char *scales, const Matrix *m, int row)
         memcpy(numbers + at, &word, bytes - at < 4 ? bytes - at : 4);
     }
     for (size_t g = 0; g < scale.columns; g++)
-        memcpy(scales + g * size, panel + scale_at(m, (int)g, row % PANEL), size);
+        copy_scale(scales + g * size, panel + scale_at(m, (int)g, row % PANEL), m->dtype);
 }
 
 void matrix_save(void *numbers, void *scales, const Matrix *m)
