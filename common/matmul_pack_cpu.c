@@ -152,7 +152,7 @@ static void errors_of(float *error, const float *scale, float (*w)[PANEL])
 
 // For each output the scale with the smallest sum of squared errors, from some starts
 // about the one that just reaches the largest weight.  Of both signs: -8 has no
-// counterpart above.
+// counterpart above.  (Zeros get the first one's, 0 and not -0, as missing ones in a file.)
 static void best_scales(float *best, float (*w)[PANEL])
 {
     float extreme[PANEL] = { 0 }, least[PANEL], scale[PANEL], error[PANEL];

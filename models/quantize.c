@@ -186,8 +186,10 @@ static void read_options(Options *o, int argc, char **argv)
     args_parse(&a, argc, argv);
     if (!o->model || !*o->model || o->dtype < 0)
         die("give --dtype int8 or int4, and a model's directory; see --help");
-    int n = (int)strlen(directory ? directory : o->model);
+    if (strcmp(device_name(), "cpu") != 0)
+        die("int8 and int4 are for the CPU only so far; make models/quantize DEVICE=cpu");
     const char *base = directory ? directory : o->model;
+    int n = (int)strlen(base);
     while (n > 1 && base[n - 1] == '/')
         n--;
     snprintf(o->directory, sizeof o->directory, "%.*s%s%s", n, base, directory ? "" : "-",

@@ -255,8 +255,8 @@ int main(int argc, char **argv)
         copy_file(o.name, i, c.L + o.deepen);
     if (!o.deepen)
         write_config(o.name);
-    config_read(&c,
-                directory_partial());  // says what is wrong with numbers given by hand
+    // Says what is wrong with numbers given by hand.
+    config_read(&c, directory_partial());
     write_weights(&o, &c, &w);
     weights_close(&w);
     directory_end();

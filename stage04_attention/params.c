@@ -91,6 +91,7 @@ static Matrix quantised(Params *p, const Tensor *t, int in, int out, MatrixLayou
     if (m.panels && !trace_is_dry()) {
         matrix_load(&m, t->data, scales->data);
         file_release(t->data, t->bytes);
+        file_release(scales->data, scales->bytes);
     }
     return m;
 }
