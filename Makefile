@@ -181,9 +181,9 @@ train: venv ## the default model and its draft, anew (hours)
 reference: venv ## tests/reference, anew
 	.venv/bin/python tests/reference/make_reference.py all
 
-.PHONY: models/random
-models/random: $(call objects,models/random.c $(patsubst %,stage01_weights/%.c,\
-    config floats json safetensors weights)) $(COMMON_OBJECTS)
+.PHONY: models/random models/quantize
+models/random models/quantize: %: $(BUILD)/%.o $(call objects,models/directory.c $(patsubst \
+    %,stage05_block/%.c,config floats json params safetensors weights)) $(COMMON_OBJECTS)
 	$(CC) $(ALL_CFLAGS) -o $@ $^ $(LIBS)
 
 # ---- the machine
@@ -192,6 +192,6 @@ deps: ## installs what is missing (apt, or brew)
 	@sh tests/deps.sh
 
 clean: ## removes what was built
-	rm -rf build $(addprefix stage,$(NUMBERS)) models/random
+	rm -rf build $(addprefix stage,$(NUMBERS)) models/random models/quantize
 
 -include $(shell find build -name '*.d' 2>/dev/null)

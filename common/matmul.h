@@ -47,6 +47,21 @@ void matrix_pack(Matrix *m, const void *data, DType from, MatrixLayout layout);
 // w[in] = the weights of one output, as f32.
 void matrix_row(float *w, const Matrix *m, int row);
 
+// A file may hold a matrix quantised (models/quantize): two tensors with a row for each
+// output.  INT8: numbers I8 [out, in], scales F32 [out, 1]; a weight is number * scale.
+// INT4: numbers U8 [out, 16 G], scales F16 [out, G], for G groups of 32 k; byte 4 i + j of
+// a row has k = 8 i + j in its lower half and 8 i + j + 4 in the upper, -8 to 7 as two's
+// complement.
+typedef struct {
+    DType dtype;
+    size_t columns, bytes;  // of a row
+} MatrixRows;
+MatrixRows matrix_numbers(DType dtype, int in);
+MatrixRows matrix_scales(DType dtype, int in);
+// Panels from such rows, and rows from panels, with no arithmetic.
+void matrix_load(Matrix *m, const void *numbers, const void *scales);
+void matrix_save(void *numbers, void *scales, const Matrix *m);
+
 // y[T, out] = x[T, in] W + bias; `bias` [out] may be NULL.  y must not overlap x.
 void matmul(float *y, const float *x, const Matrix *w, const float *bias, int T);
 // y += x W + bias: the residual stream takes what a sub-layer adds.

@@ -152,7 +152,7 @@ static void errors_of(float *error, const float *scale, float (*w)[PANEL])
 
 // For each output the scale with the smallest sum of squared errors, from some starts
 // about the one that just reaches the largest weight.  Of both signs: -8 has no
-// counterpart above.
+// counterpart above.  (Zeros get the first one's, 0 and not -0, as missing ones in a file.)
 static void best_scales(float *best, float (*w)[PANEL])
 {
     float extreme[PANEL] = { 0 }, least[PANEL], scale[PANEL], error[PANEL];
@@ -163,7 +163,7 @@ static void best_scales(float *best, float (*w)[PANEL])
         least[j] = INFINITY;
         best[j] = 0;
     }
-    for (int sign = -1; sign <= 1; sign += 2)
+    for (int sign = 1; sign >= -1; sign -= 2)
         for (float reach = 6; reach < 9; reach += 0.5f) {
             for (int j = 0; j < PANEL; j++)
                 scale[j] = extreme[j] / ((float)sign * reach);

@@ -4,93 +4,25 @@
 // that feed the residual stream narrower by sqrt(2 L); gains of LayerNorm 1, biases 0.  A
 // number is a function of seed, tensor and index (random.h): the same bytes everywhere.
 #include "random.h"
-#include "../stage01_weights/config.h"
-#include "../stage01_weights/weights.h"
+#include "../stage05_block/config.h"
+#include "../stage05_block/weights.h"
 #include "args.h"
+#include "directory.h"
 #include "error.h"
 #include "halves.h"
 #include "terminal.h"
-#include <errno.h>
-#include <signal.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/stat.h>
-#include <sys/statvfs.h>
-#include <unistd.h>
 
 #define SIZES "gpt2, gpt2-medium, gpt2-large, gpt2-xl, distilgpt2, 1B, 2B, 4B, 10B, 16B"
-enum { PATH = 4096 };  // bytes, with the final 0
 
 typedef struct {
     const char *name;
-    char directory[PATH];
+    char directory[4096];
     int dtype, deepen;
     uint64_t seed;
     bool force;
 } Options;
-
-// ---- the directory: written under a temporary name, and renamed when it is complete
-
-enum { WEIGHTS, CONFIG, VOCABULARY, FILES = 4 };
-static const char *const files[] = { "model.safetensors", "config.json", "vocab.json",
-                                     "merges.txt" };
-static char partial[PATH + 32], partial_files[FILES][PATH + 64];
-
-static void clean_up(void)  // does only what a signal's handler may do
-{
-    for (int i = 0; i < FILES; i++)
-        unlink(partial_files[i]);
-    rmdir(partial);
-}
-
-static void interrupted(int number)
-{
-    clean_up();
-    _exit(128 + number);
-}
-
-static void check(bool done, const char *path)
-{
-    if (!done)
-        die("cannot write %s: %s; nothing is kept of it", path, strerror(errno));
-}
-
-static void begin_directory(const Options *o)
-{
-    if (file_exists(o->directory) && !o->force)
-        die("%s is there already; --force replaces it", o->directory);
-    snprintf(partial, sizeof partial, "%s.random.partial", o->directory);
-    for (int i = 0; i < FILES; i++) {
-        snprintf(partial_files[i], sizeof partial_files[i], "%s/%s", partial, files[i]);
-        unlink(partial_files[i]);  // what a run that was killed has left
-    }
-    check(mkdir(partial, 0777) == 0 || errno == EEXIST, partial);
-    atexit(clean_up);
-    signal(SIGINT, interrupted);
-    signal(SIGTERM, interrupted);
-}
-
-static void end_directory(const char *directory)
-{
-    char to[PATH + 64];
-    bool renamed = rename(partial, directory) == 0;
-    for (int i = 0; !renamed && i < FILES; i++) {  // --force: file by file
-        snprintf(to, sizeof to, "%s/%s", directory, files[i]);
-        check(!rename(partial_files[i], to) || !unlink(to) || errno == ENOENT, to);
-    }
-}
-
-static FILE *begin_file(int file)
-{
-    FILE *to = fopen(partial_files[file], "wb");
-    check(to, partial_files[file]);
-    return to;
-}
-
-static void put(FILE *to, const void *data, size_t bytes)
-{
-    check(fwrite(data, 1, bytes, to) == bytes, partial);
-}
 
 // `shape` is a name, or "L,NH,C,V,T", of which V and T may be missing.
 static void write_config(const char *shape)
@@ -109,35 +41,35 @@ static void write_config(const char *shape)
     if (sscanf(numbers, "%d,%d,%d,%d,%d", &L, &NH, &C, &V, &T) < 3 ||
         numbers[strspn(numbers, "0123456789,")])
         die("'%s' is none of %s, nor numbers L,NH,C[,V[,T]]", shape, SIZES);
-    FILE *to = begin_file(CONFIG);
+    FILE *to = directory_file(CONFIG);
     fprintf(to,
             "{\n \"model_type\": \"gpt2\",\n \"architectures\": [\"GPT2LMHeadModel\"],\n"
             " \"activation_function\": \"gelu_new\",\n \"layer_norm_epsilon\": 1e-05,\n"
             " \"vocab_size\": %d,\n \"n_positions\": %d,\n \"n_embd\": %d,\n"
             " \"n_layer\": %d,\n \"n_head\": %d,\n \"eos_token_id\": %d\n}\n",
             V, T, C, L, NH, V - 1);
-    check(fclose(to) == 0, partial);
+    directory_close(to);
 }
 
 // Copies the model's file, if there is one; config.json with L as its n_layer.
 static void copy_file(const char *model, int file, int L)
 {
-    char *path = config_path(model, files[file]);
+    char *path = config_path(model, directory_files[file]);
     if (file_exists(path)) {
         size_t n, at = 0;
         char *text = file_read(path, &n);
-        FILE *to = begin_file(file);
+        FILE *to = directory_file(file);
         if (file == CONFIG) {
             Json j;
             json_parse(&j, path, text, n);
             at = json_member(&j, j.nodes, "n_layer")->offset;
-            put(to, text, at);
+            directory_put(to, text, at);
             fprintf(to, "%d", L);
             at += strspn(text + at, "0123456789.+-eE");
             json_close(&j);
         }
-        put(to, text + at, n - at);
-        check(fclose(to) == 0, partial);
+        directory_put(to, text + at, n - at);
+        directory_close(to);
         free(text);
     }
     free(path);
@@ -174,7 +106,7 @@ static void put_random(const Output *o, const Tensor *t, float mean, float sprea
                 floats[i + j] = mean + spread * roughly_normal(r.v[j]);
         }
         floats_to_halves(packed, floats, t->dtype, n);
-        put(o->to, packed, (size_t)n * dtype_size(t->dtype));
+        directory_put(o->to, packed, (size_t)n * dtype_size(t->dtype));
     }
 }
 
@@ -184,7 +116,8 @@ static void emit(Output *o, const Tensor *t, float mean, float spread)
     size_t begin = o->bytes, end = o->bytes += t->bytes;
     o->key.position++;
     if (o->to) {
-        t->data ? put(o->to, t->data, t->bytes) : put_random(o, t, mean, spread);
+        t->data ? directory_put(o->to, t->data, t->bytes)
+                : put_random(o, t, mean, spread);
         terminal_progress("writing", (double)end / (double)o->total);
         return;
     }
@@ -255,49 +188,29 @@ static void write_weights(const Options *o, const Config *c, const Weights *w)
 {
     char *text;
     size_t n;
-    struct statvfs disk;
     Output out = { .header = open_memstream(&text, &n), .dtype = (DType)o->dtype };
     fputs("{\"__metadata__\":{\"format\":\"pt\"}", out.header);
     o->deepen ? emit_deeper(&out, w, c->L - o->deepen, c->L) : emit_model(&out, c);
     fflush(out.header);
     fprintf(out.header, "%*s", 8 - (int)(n % 8), "}");  // so that the numbers are aligned
     fclose(out.header);
-    check(statvfs(partial, &disk) == 0, partial);
-    double need = 1e-6 * out.bytes, space = 1e-6 * disk.f_bavail * disk.f_frsize;
-    if (space < need)
-        die("no space: %s needs %.1f MB, %.1f MB are free", o->directory, need, space);
-    out.to = begin_file(WEIGHTS);
-    put(out.to, (uint64_t[]){ n }, 8);
-    put(out.to, text, n);
+    directory_need(out.bytes);
+    out.to = directory_file(WEIGHTS);
+    directory_put(out.to, (uint64_t[]){ n }, 8);
+    directory_put(out.to, text, n);
     out.key.seed = o->seed;
     out.total = out.bytes;
     out.bytes = out.key.position = 0;
     o->deepen ? emit_deeper(&out, w, c->L - o->deepen, c->L) : emit_model(&out, c);
     terminal_progress_end();
-    check(fclose(out.to) == 0, partial);
+    directory_close(out.to);
     free(text);
-}
-
-// Takes DIR, the second word that is no option, out of argv: args_parse knows of one.
-static char *take_directory(int *argc, char **argv)
-{
-    for (int i = 1, words = 0; i < *argc; i++) {
-        if (argv[i][0] == '-') {
-            i += !strchr(argv[i], '=') && strcmp(argv[i], "--force") != 0;  // its value
-        } else if (++words == 2) {
-            char *directory = argv[i];
-            memmove(&argv[i], &argv[i + 1], (size_t)(*argc - i) * sizeof *argv);
-            --*argc;
-            return directory;
-        }
-    }
-    return NULL;
 }
 
 static void read_options(Options *o, int argc, char **argv)
 {
     static const char *const dtypes[] = { "f32", "f16", "bf16", NULL };  // as in DType
-    const char *directory = take_directory(&argc, argv);
+    const char *directory = directory_argument(&argc, argv);
     Args a;
     args_init(&a, "models/random", "Writes a GPT-2 with random weights.", argv[0]);
     args_choice(&a, "dtype=TYPE", 0, &o->dtype, BF16, dtypes, "of the weights");
@@ -318,11 +231,12 @@ static void read_options(Options *o, int argc, char **argv)
     while (n > 1 && base[n - 1] == '/')
         n--;
     if (directory)
-        snprintf(o->directory, PATH, "%.*s", n, base);
+        snprintf(o->directory, sizeof o->directory, "%.*s", n, base);
     else if (o->deepen)
-        snprintf(o->directory, PATH, "%.*s-deep%d", n, base, o->deepen);
+        snprintf(o->directory, sizeof o->directory, "%.*s-deep%d", n, base, o->deepen);
     else
-        snprintf(o->directory, PATH, "%s/%s-random", models ? models : ".", base);
+        snprintf(o->directory, sizeof o->directory, "%s/%s-random", models ? models : ".",
+                 base);
     free(models);
 }
 
@@ -336,15 +250,16 @@ int main(int argc, char **argv)
         config_read(&c, o.name);
         weights_open(&w, o.name);
     }
-    begin_directory(&o);
+    directory_begin(o.directory, "random", o.force);
     for (int i = CONFIG; o.deepen && i < FILES; i++)
         copy_file(o.name, i, c.L + o.deepen);
     if (!o.deepen)
         write_config(o.name);
-    config_read(&c, partial);  // says what is wrong with numbers given by hand
+    // Says what is wrong with numbers given by hand.
+    config_read(&c, directory_partial());
     write_weights(&o, &c, &w);
     weights_close(&w);
-    end_directory(o.directory);
+    directory_end();
     printf("%s: %d blocks of width %d\n", o.directory, c.L, c.C);
     return 0;
 }

@@ -28,7 +28,7 @@ static Text shape_text(const Tensor *t)
 
 // ---- kinds
 
-enum { BUFFERS = 0, KINDS = 7 };
+enum { BUFFERS, SCALES, KINDS = 8 };
 
 // What belongs to which, by names in GPT-2's files: the first row that has a part of the
 // name.  `attn.bias` is no bias but the causal mask; old files store it, nothing reads
@@ -38,6 +38,7 @@ static const struct {
     Ink ink;
 } kinds[KINDS] = {
     { "buffers", ".attn.bias", ".attn.masked_bias", DIM },
+    { "scales", ".weight.scale", ".weight.scale", DIM },
     { "embeddings", "wte.", "wpe.", CYAN },
     { "norms", "ln_", "ln_", MAGENTA },
     { "attention", ".attn.", ".attn.", GREEN },
@@ -58,8 +59,8 @@ static size_t parameters(const Weights *w)
 {
     size_t total = 0;
     for (size_t i = 0; i < w->n; i++)
-        if (kind_of(w->tensors[i].name) != BUFFERS)
-            total += tensor_count(&w->tensors[i]);
+        if (kind_of(w->tensors[i].name) > SCALES)
+            total += weights_count(w, &w->tensors[i]);
     return total;
 }
 
@@ -160,8 +161,8 @@ static void print_totals(const Weights *w)
 {
     size_t count[KINDS] = { 0 }, total = 0;
     for (size_t i = 0; i < w->n; i++) {
-        count[kind_of(w->tensors[i].name)] += tensor_count(&w->tensors[i]);
-        total += tensor_count(&w->tensors[i]);
+        count[kind_of(w->tensors[i].name)] += weights_count(w, &w->tensors[i]);
+        total += weights_count(w, &w->tensors[i]);
     }
     printf("\n%s%-12s %11s%s\n", ink(BOLD), "kind", "numbers", ink(PLAIN));
     for (int k = 0; k < KINDS; k++) {
@@ -264,6 +265,8 @@ void show_tensor(const Weights *w, const char *name)
     printf("%s%s%s: [%s], %zu numbers, %s\n%zu bytes at offset %zu of %s\n", ink(BOLD),
            t->name, ink(PLAIN), shape_text(t).s, n, dtype_name(t->dtype), t->bytes,
            t->offset, t->path);
+    if (weights_scales(w, t))
+        printf("quantised, %d in a byte: %s.scale\n", t->dtype == U8 ? 2 : 1, t->name);
     printf("mean %.6g, standard deviation %.6g, from %.6g to %.6g\n\n", s.mean, s.std,
            (double)s.least, (double)s.greatest);
     print_values(t, 0, shown);

@@ -168,10 +168,37 @@ const Tensor *weights_find(const Weights *w, const char *name)
     return found ? *found : NULL;
 }
 
+bool weights_quantised(const Weights *w)
+{
+    DType dtype = weights_dtype(w);
+    return dtype == INT8 || dtype == INT4;
+}
+
 DType weights_dtype(const Weights *w)
 {
     const Tensor *wte = weights_find(w, "wte.weight");
+    const Json *j = &w->files[0].header;
+    const JsonNode *metadata = json_member(j, j->nodes, "__metadata__");
+    const JsonNode *type = metadata ? json_member(j, metadata, "quantised") : NULL;
     if (!wte)
         die("%s: there is no tensor wte.weight; is this a GPT-2?", w->paths[0]);
-    return wte->dtype;
+    if (!type)
+        return wte->dtype;
+    for (DType dtype = INT8; dtype <= INT4; dtype++)
+        if (strcmp(type->text, dtype_option(dtype)) == 0)
+            return dtype;
+    json_die(j, type->offset,
+             "weights quantised to %.40s, which is neither int8 nor int4", type->text);
+}
+
+const Tensor *weights_scales(const Weights *w, const Tensor *t)
+{
+    char name[256];
+    snprintf(name, sizeof name, "%s.scale", t->name);
+    return weights_find(w, name);
+}
+
+size_t weights_count(const Weights *w, const Tensor *t)
+{
+    return t->dtype == U8 && weights_scales(w, t) ? 2 * t->bytes : tensor_count(t);
 }

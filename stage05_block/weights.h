@@ -31,7 +31,13 @@ void weights_close(Weights *w);
 // The tensor with that name, or NULL.  A leading "transformer." makes no difference: some
 // files have it, some do not.
 const Tensor *weights_find(const Weights *w, const char *name);
-// The dtype of wte.weight, which stands for the model's.  Dies if there is none.
+// The dtype of wte.weight, which stands for the model's; INT8 or INT4 if models/quantize
+// has made the file.  Dies if there is neither.
 DType weights_dtype(const Weights *w);
+bool weights_quantised(const Weights *w);  // is it INT8 or INT4?
+// Of a matrix that models/quantize has written: its scales; NULL for other tensors.
+const Tensor *weights_scales(const Weights *w, const Tensor *t);
+// How many numbers it has; if that is a matrix in INT4, two in a byte.
+size_t weights_count(const Weights *w, const Tensor *t);
 
 #endif

@@ -21,12 +21,17 @@ static const Tensor *find(const Params *p, const char *name)
     return t;
 }
 
-static void expect(const Tensor *t, int rank, const size_t *shape)
+static void expect_shape(const Tensor *t, int rank, const size_t *shape)
 {
     if (t->rank != rank || memcmp(t->shape, shape, (size_t)rank * sizeof *shape) != 0)
         die("tensor %s: config.json asks for a shape of %zu x %zu, the file has another; "
             "do the two belong together?",
             t->name, rank > 1 ? shape[0] : 1, shape[rank - 1]);
+}
+
+static void expect(const Tensor *t, int rank, const size_t *shape)
+{
+    expect_shape(t, rank, shape);
     if (t->dtype != F32 && t->dtype != F16 && t->dtype != BF16)
         die("tensor %s: cannot compute with %s; convert the weights to F32, F16 or BF16",
             t->name, dtype_name(t->dtype));
@@ -60,11 +65,44 @@ float *params_vector(Params *p, const char *name, int n)
     return vector;
 }
 
+// The numbers or the scales of a matrix that models/quantize has written.
+static void expect_rows(const Tensor *t, MatrixRows row, int out)
+{
+    expect_shape(t, 2, (size_t[]){ (size_t)out, row.columns });
+    if (t->dtype != row.dtype)
+        die("tensor %s is of type %s, not %s; write the model anew with models/quantize",
+            t->name, dtype_name(t->dtype), dtype_name(row.dtype));
+}
+
+static Matrix quantised(Params *p, const Tensor *t, int in, int out, MatrixLayout layout)
+{
+    const Tensor *scales = weights_scales(p->weights, t);
+    DType stored = weights_dtype(p->weights), dtype = matrix_dtype(stored, layout);
+    if (p->dtype != stored)
+        die("the weights are quantised to %s and cannot be held in %s; leave --dtype "
+            "out, or take the model that they were made from",
+            dtype_option(stored), dtype_option(p->dtype));
+    if (!scales)
+        die("there is no tensor %s.scale; write the model anew with models/quantize",
+            t->name);
+    expect_rows(t, matrix_numbers(dtype, in), out);
+    expect_rows(scales, matrix_scales(dtype, in), out);
+    Matrix m = { t->name, dtype, in, out, take(p, matrix_bytes(dtype, in, out)) };
+    if (m.panels && !trace_is_dry()) {
+        matrix_load(&m, t->data, scales->data);
+        file_release(t->data, t->bytes);
+        file_release(scales->data, scales->bytes);
+    }
+    return m;
+}
+
 Matrix params_matrix(Params *p, const char *name, int in, int out, MatrixLayout layout)
 {
     const Tensor *t = find(p, name);
     size_t shape[2] = { (size_t)in, (size_t)out },
            swapped[2] = { (size_t)out, (size_t)in };
+    if (weights_quantised(p->weights))
+        return quantised(p, t, in, out, layout);
     expect(t, 2, layout == MATRIX_IN_OUT ? shape : swapped);
     DType dtype = matrix_dtype(p->dtype, layout);
     Matrix m = { t->name, dtype, in, out, take(p, matrix_bytes(dtype, in, out)) };

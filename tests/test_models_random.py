@@ -24,7 +24,11 @@ PROGRAM = ROOT / "models/random"
 STAGE = ROOT / "stage07/run"
 MODELS = ROOT / "tests/models"
 TALES = ROOT / "models/tales"
-ENVIRONMENT = {**os.environ, "ASAN_OPTIONS": "detect_leaks=0"}  # for builds with sanitizers
+# As a user starts it: a program that finds neither of these starts itself anew, with arguments that must
+# still be whole.
+ENVIRONMENT = {name: value for name, value in os.environ.items()
+               if name not in ("OMP_WAIT_POLICY", "GOMP_SPINCOUNT")}
+ENVIRONMENT["ASAN_OPTIONS"] = "detect_leaks=0"  # for builds with sanitizers
 SIZES = {"gpt2": (12, 12, 768), "gpt2-medium": (24, 16, 1024), "gpt2-large": (36, 20, 1280),
          "gpt2-xl": (48, 25, 1600), "distilgpt2": (6, 12, 768), "1B": (24, 16, 1792),
          "2B": (32, 32, 2304), "4B": (32, 32, 3328), "10B": (48, 48, 4128), "16B": (64, 64, 4608)}
