@@ -59,36 +59,70 @@ void matmul_reserve(int in)
     block.sum = memory_alloc(bytes / GROUP, sizeof *block.sum, "rows of a product");
 }
 
-static float greatest(const float *x, int n)
+// Adding it leaves the nearest integer in the lowest bits.
+static const float round_bits = 12582912.0f;
+
+// Of the numbers' magnitudes, whose order is that of their bits: a NaN is the greatest.
+static Floats magnitude_max(Floats a, Floats b)
 {
-    uint32_t max = 0;  // positive numbers are ordered as their bits are
-    for (int k = 0; k < n; k++) {
-        uint32_t magnitude = bits_of_float(x[k]) & 0x7fffffff;
-        max = magnitude > max ? magnitude : max;
+    Ints x = (Ints)((Bits)a & 0x7fffffff), y = (Ints)((Bits)b & 0x7fffffff);
+    Ints greater = (Ints)(y > x);
+    return (Floats)((y & greater) | (x & ~greater));
+}
+
+// x[n], with n a multiple of LANES, in steps of 1 / inverse; returns 16 sums of the bytes.
+static Ints to_bytes(int8_t *to, const float *x, float inverse, int n)
+{
+    Ints sum = { 0 };
+    for (int k = 0; k < n; k += LANES) {
+        Ints steps = (Ints)floats_fma(floats_load(x + k), floats_all(inverse),
+                                      floats_all(round_bits));
+        bytes_store(to + k, steps);
+        sum += steps << 24 >> 24;
     }
-    return float_of_bits(max);
+    return sum;
 }
 
 // x[n] in steps of the greatest |x| / 127.  *sum: of the bytes.
 static float quantise(int8_t *to, int32_t *sum, const float *x, int n)
 {
-    const float round =
-        12582912.0f;  // adding it leaves the nearest integer in the lowest bits
-    float max = greatest(x, n), inverse = max > 0 ? 127 / max : 0;
-    Ints sums = { 0 };
-    int k = 0;
-    for (; k + LANES <= n; k += LANES) {
-        Ints steps =
-            (Ints)floats_fma(floats_load(x + k), floats_all(inverse), floats_all(round));
-        bytes_store(to + k, steps);
-        sums += steps << 24 >> 24;
-    }
-    *sum = ints_sum(sums);
-    for (; k < n; k++) {
-        to[k] = (int8_t)bits_of_float(fmaf(x[k], inverse, round));
-        *sum += to[k];
-    }
+    int whole = n / LANES * LANES;
+    float last[LANES] = { 0 }, max = 0;
+    int8_t bytes[LANES];
+    memcpy(last, x + whole, (size_t)(n - whole) * sizeof *x);
+    Floats most = magnitude_max(floats_all(0), floats_load(last));
+    for (int k = 0; k < whole; k += LANES)
+        most = magnitude_max(most, floats_load(x + k));
+    for (int l = 0; l < LANES; l++)
+        max = most[l] > max || most[l] != most[l] ? most[l] : max;
+    float inverse = max > 0 ? 127 / max : 0;
+    Ints sums = to_bytes(to, x, inverse, whole) + to_bytes(bytes, last, inverse, LANES);
+    memcpy(to + whole, bytes, (size_t)(n - whole));
+    *sum = 0;
+    for (int l = 0; l < LANES; l++)
+        *sum += sums[l];
     return max / 127;
+}
+
+// The same for LANES groups of GROUP numbers, side by side.
+static void quantise_groups(int8_t *to, int32_t *sum, float *scale, const float *x)
+{
+    Floats most[LANES], sums[LANES];
+    float inverse[LANES];
+    for (int g = 0; g < LANES; g++) {
+        most[g] = floats_all(0);
+        for (int k = 0; k < GROUP; k += LANES)
+            most[g] = magnitude_max(most[g], floats_load(x + g * GROUP + k));
+    }
+    SIMD_LEVELS(most, magnitude_max);
+    floats_store(scale, most[0] / 127);
+    floats_store(inverse, 127 / most[0]);
+    for (int g = 0; g < LANES; g++)
+        sums[g] = floats_of_ints(to_bytes(to + g * GROUP, x + g * GROUP,
+                                          scale[g] > 0 ? inverse[g] : 0, GROUP));
+    Floats whole = floats_add_lanes(sums);  // of small integers: exact
+    for (int g = 0; g < LANES; g++)
+        sum[g] = (int32_t)whole[g];
 }
 
 // A row of x in bytes: INT8 with one scale, INT4 with one for each group of k.
@@ -96,10 +130,16 @@ static void prepare_bytes(int t, char *to, const float *x, const Matrix *m, int 
 {
     int steps = matmul_steps(m->dtype, m->in), group = steps / groups;
     memset(to + m->in, 0, (size_t)(steps - m->in));
-    for (int g = 0; g < groups; g++) {
+    for (int g = 0; g < groups;) {
         int first = g * group, left = m->in - first, i = t * groups + g;
+        bool many = group == GROUP && left >= LANES * GROUP;
         int n = left < 0 ? 0 : left < group ? left : group;
-        block.scale[i] = quantise((int8_t *)to + first, &block.sum[i], x + first, n);
+        if (many)
+            quantise_groups((int8_t *)to + first, &block.sum[i], &block.scale[i],
+                            x + first);
+        else
+            block.scale[i] = quantise((int8_t *)to + first, &block.sum[i], x + first, n);
+        g += many ? LANES : 1;
     }
 }
 
@@ -180,24 +220,38 @@ static void put_panel(float *y, float (*sum)[PANEL], const Part *p, const Matrix
     }
 }
 
-// k at a time: as deep as the first cache is large.
-static int part_depth(DType dtype)
+static void multiply_part(const Part *p, DType dtype, bool tiles)
 {
-    return dtype == F32 ? 128 : dtype == F16 || dtype == BF16 ? 256 : 512;
+    if (!tiles)
+        part_multiply(p, dtype);
+    else if (dtype == INT4)
+        amx_multiply_int4(p);
+    else
+        amx_multiply(p, dtype);
 }
 
 static void multiply_panel(float *y, Rows x, const Matrix *m, const float *bias,
                            int panel, int rows, bool add, bool tiles)
 {
     float sum[BLOCK][PANEL];
-    int steps = matmul_steps(m->dtype, m->in), depth = part_depth(m->dtype);
+    int steps = matmul_steps(m->dtype, m->in);
+    int depth = m->dtype == INT4 ? DEPTH : DEPTH / (int)dtype_size(m->dtype);
     size_t bytes = matmul_panel_bytes(m->dtype, m->in);
-    Part p = { (const char *)m->panels + (size_t)panel * bytes, x, rows, 0, 0, sum };
+    Part p = {
+        (const char *)m->panels + (size_t)panel * bytes, x, rows, 0, 0, sum, false
+    };
     for (; p.to < steps; p.from = p.to) {
         p.to = steps - p.from < depth ? steps : p.from + depth;
-        (tiles ? amx_multiply : part_multiply)(&p, m->dtype);
+        multiply_part(&p, m->dtype, tiles);
     }
     put_panel(y, sum, &p, m, bias, panel * PANEL, add);
+}
+
+// INT4: the sums are exact by any means, and few rows do not repay unpacking.
+static bool in_tiles(DType dtype, int T)
+{
+    return (dtype == BF16 || dtype == INT8 || (dtype == INT4 && T > TILE / 2)) &&
+           amx_there();
 }
 
 static void multiply(float *y, const float *x, const Matrix *m, const float *bias, int T,
@@ -207,7 +261,7 @@ static void multiply(float *y, const float *x, const Matrix *m, const float *bia
         (double)matrix_bytes(m->dtype, m->in, m->out) + 4.0 * T * (m->in + m->out);
     if (!trace_op(m->name, bytes, 2.0 * T * m->in * m->out))
         return;
-    bool tiles = (m->dtype == BF16 || m->dtype == INT8) && amx_there();
+    bool tiles = in_tiles(m->dtype, T);
     size_t stride = row_bytes(m);
     int most = block_rows(T, stride);
     if (tiles)

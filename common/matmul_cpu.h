@@ -15,7 +15,8 @@
 //
 // Where the tile registers of AMX multiply, BF16 and INT8 lie in tiles of 16 outputs and
 // 16 words of four bytes, [in / 32][4][16][16][2] and [in / 64][4][16][16][4], and so do
-// the rows of x: [T / 16][in / 32][16][32] and [T / 16][in / 64][16][64].
+// the rows of x: [T / 16][in / 32][16][32] and [T / 16][in / 64][16][64], those for INT4
+// too, if there are many.
 #ifndef MATMUL_CPU_H
 #define MATMUL_CPU_H
 
@@ -30,6 +31,7 @@ enum {
     TILE = 16,  // outputs, words or rows
     TILE_BYTES = 1024,
     BLOCK = 512,  // rows of x at a time, at most
+    DEPTH = 512,  // bytes of an output's weights (INT4: k) at a time
 };
 
 static inline int matmul_panels(int out)
@@ -64,6 +66,7 @@ typedef struct {
     Rows x;
     int rows, from, to;   // k
     float (*sum)[PANEL];  // [rows] added to, if from > 0; INT8: integers
+    bool fetch;           // the panel is not in a near cache yet
 } Part;
 
 void part_multiply(const Part *p, DType dtype);
@@ -75,5 +78,6 @@ bool amx_there(void);
 void amx_begin(void);  // a thread, before and after
 void amx_end(void);
 void amx_multiply(const Part *p, DType dtype);  // BF16 or INT8
+void amx_multiply_int4(const Part *p);  // x in tiles, the panel not; its own shape
 
 #endif

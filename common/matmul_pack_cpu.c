@@ -6,7 +6,7 @@
 #include <stdlib.h>
 
 enum {
-    DEPTH = 64,  // k at a time; a multiple of GROUP
+    STEPS = 64,  // k at a time; a multiple of GROUP
     AHEAD = 16,  // rows that are fetched before they are needed
 };
 
@@ -39,16 +39,16 @@ static void fetch(const char *at, size_t bytes)
         __builtin_prefetch(at + i);
 }
 
-// w[DEPTH][PANEL] = the file's numbers from k and output `first` on, 0 where there are
+// w[STEPS][PANEL] = the file's numbers from k and output `first` on, 0 where there are
 // none.
 static void gather(float (*w)[PANEL], const Matrix *m, const char *data, DType from,
                    MatrixLayout layout, int k, int first)
 {
     size_t size = dtype_size(from);
-    int depth = m->in - k < DEPTH ? m->in - k : DEPTH;
+    int depth = m->in - k < STEPS ? m->in - k : STEPS;
     int n = m->out - first < PANEL ? m->out - first : PANEL;
-    if (depth < DEPTH || n < PANEL)
-        memset(w, 0, DEPTH * sizeof *w);
+    if (depth < STEPS || n < PANEL)
+        memset(w, 0, STEPS * sizeof *w);
     if (layout == MATRIX_IN_OUT) {
         for (int i = 0; i < depth; i++) {
             const char *at = data + ((size_t)(k + i) * m->out + first) * size;
@@ -57,10 +57,10 @@ static void gather(float (*w)[PANEL], const Matrix *m, const char *data, DType f
         }
         return;
     }
-    float turned[PANEL][DEPTH];
+    float turned[PANEL][STEPS];
     for (int j = 0; j < n; j++) {
         const char *at = data + ((size_t)(first + j) * m->in + k) * size;
-        fetch(at + DEPTH * size, DEPTH * size);
+        fetch(at + STEPS * size, STEPS * size);
         halves_to_floats(turned[j], at, from, depth);
     }
     for (int i = 0; i < depth; i++)
@@ -97,7 +97,7 @@ static void put_int8(char *panel, int k, float (*w)[PANEL], const float *scales,
     uint8_t fours[PANEL][4];
     for (int j = 0; j < PANEL; j++)
         inverse[j] = scales[j] > 0 ? 1 / scales[j] : 0;
-    for (int i = 0; i < DEPTH; i++) {
+    for (int i = 0; i < STEPS; i++) {
         for (int j = 0; j < PANEL; j++) {
             float n = fmaf(w[i][j], inverse[j], 12582912.0f) - 12582912.0f;
             fours[j][i % 4] = (uint8_t)(128 + (int)n);
@@ -179,7 +179,7 @@ static void best_scales(float *best, float (*w)[PANEL])
 
 static void put_int4(char *to, float (*w)[PANEL])
 {
-    for (int g = 0; g < DEPTH; g += GROUP, to += GROUP_BYTES) {
+    for (int g = 0; g < STEPS; g += GROUP, to += GROUP_BYTES) {
         uint8_t(*bytes)[4] = (uint8_t(*)[4])(to + PANEL * 2);
         float scale[PANEL], inverse[PANEL];
         best_scales(scale, w + g);
@@ -200,9 +200,9 @@ static void find_scales(float *scales, const Matrix *m, const char *data, DType 
                         MatrixLayout layout, int first, float (*w)[PANEL])
 {
     memset(scales, 0, PANEL * sizeof *scales);
-    for (int k = 0; k < m->in; k += DEPTH) {
+    for (int k = 0; k < m->in; k += STEPS) {
         gather(w, m, data, from, layout, k, first);
-        for (int i = 0; i < DEPTH; i++)
+        for (int i = 0; i < STEPS; i++)
             for (int j = 0; j < PANEL; j++)
                 scales[j] = fabsf(w[i][j]) > scales[j] ? fabsf(w[i][j]) : scales[j];
     }
@@ -213,15 +213,15 @@ static void find_scales(float *scales, const Matrix *m, const char *data, DType 
 static void pack_panel(char *to, const Matrix *m, const char *data, DType from,
                        MatrixLayout layout, int first)
 {
-    float w[DEPTH][PANEL];
+    float w[STEPS][PANEL];
     bool tiles = amx_there();
     size_t size = dtype_size(m->dtype);
     int steps = matmul_steps(m->dtype, m->in);
     float *scales = (float *)(void *)(to + (size_t)steps * PANEL);
     if (m->dtype == INT8)
         find_scales(scales, m, data, from, layout, first, w);
-    for (int k = 0; k < steps; k += DEPTH) {
-        int depth = steps - k < DEPTH ? steps - k : DEPTH;
+    for (int k = 0; k < steps; k += STEPS) {
+        int depth = steps - k < STEPS ? steps - k : STEPS;
         gather(w, m, data, from, layout, k, first);
         if (m->dtype == INT8)
             put_int8(to, k, w, scales, tiles);

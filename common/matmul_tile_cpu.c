@@ -7,7 +7,7 @@
 #include "matmul_cpu.h"
 #include "simd.h"
 
-enum { VECTORS = 4, STRIP = VECTORS * LANES };
+enum { VECTORS = 4, STRIP = VECTORS * LANES, AHEAD = 2048 };
 
 #if defined(__AVX512F__)
 enum { ROWS = 6 };  // 24 of 32 registers
@@ -56,6 +56,13 @@ KERNEL store_sums(const Part *p, int first, const void *sums, int rows)
         memcpy(&p->sum[r][first], from + r * STRIP * 4, STRIP * 4);
 }
 
+// The weights that come soon, when they come from far.
+KERNEL fetch(const char *w, int bytes)
+{
+    for (int i = 0; i < bytes; i += 64)
+        __builtin_prefetch(w + AHEAD + i);
+}
+
 // F32, F16, BF16.
 KERNEL sum_floats(const Part *p, int first, DType dtype, int rows)
 {
@@ -65,6 +72,8 @@ KERNEL sum_floats(const Part *p, int first, DType dtype, int rows)
     load_sums(sum, p, first, rows);
     for (int k = p->from / pair; k < p->to / pair; k++, w += PANEL * size) {
         Bits weights[VECTORS];
+        if (p->fetch)
+            fetch(w, STRIP * size);
         load_weights(weights, w, dtype);
         #pragma GCC unroll 6
         for (int r = 0; r < rows; r++) {
@@ -187,6 +196,7 @@ void part_multiply(const Part *p, DType dtype)
         some.x.sum += (size_t)r * p->x.groups;
         some.x.scale += (size_t)r * p->x.groups;
         some.sum += r;
+        some.fetch = r == 0;
         for (int first = 0; first < PANEL; first += STRIP)
             strips[dtype](&some, first);
     }

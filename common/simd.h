@@ -59,14 +59,6 @@ static inline Floats floats_all(float x)
     return x - (Floats){ 0 };
 }
 
-static inline int ints_sum(Ints v)
-{
-    int sum = 0;
-    for (int i = 0; i < LANES; i++)
-        sum += v[i];
-    return sum;
-}
-
 static inline Bits bits_all(uint32_t x)
 {
     return x - (Bits){ 0 };
