@@ -1,6 +1,6 @@
 // Stage 04: matmul's definition, softmax, attention.
-#include "attend.h"
 #include "attention.h"
+#include "definition.h"
 #include "ops.h"
 #include "reference.h"
 #include <omp.h>

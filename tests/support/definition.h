@@ -1,6 +1,6 @@
 // Attention by its definition, in double precision.
-#ifndef ATTEND_H
-#define ATTEND_H
+#ifndef DEFINITION_H
+#define DEFINITION_H
 
 #include <math.h>
 #include <stddef.h>
