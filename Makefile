@@ -114,7 +114,7 @@ run_tests = @failed=; for t in $(1); do echo "== $${t\#\#*/}"; \
   ASAN_OPTIONS=detect_leaks=0 $$t -j$(JOBS) $(if $(V),--verbose) || failed="$$failed $${t\#\#*/}"; done; \
   if [ -n "$$failed" ]; then echo "FAILED:$$failed"; exit 1; fi
 
-.PHONY: test test-c test-py testNN
+.PHONY: test test-c test-common test-py testNN
 test: test-c test-py ## all tests
 	@echo "all tests passed ($(DEVICE), $(MARCH)$(if $(SAN), $(SAN)))"
 
@@ -125,6 +125,9 @@ test-c: $(COMMON_TESTS) $(TEST_PROGRAMS) ## the tests of modules (Criterion)
 	$(call run_tests,$(COMMON_TESTS) $(TEST_PROGRAMS))
 
 PYTESTS ?= test_*.py
+test-common: $(COMMON_TESTS) ## the tests of common's modules alone
+	$(call run_tests,$^)
+
 test-py: all ## the tests of programs and checkers
 	$(PYTHON) -m unittest discover -s tests -p '$(PYTESTS)' $(PYONLY) $(if $(V),-v)
 
