@@ -115,10 +115,10 @@ static inline HOST_DEVICE int kvcache_slot(const KVView *v, int t, int j)
     return kvcache_index(v, t, j);
 }
 
-// Do both rows find their keys in the same slots?
-static inline HOST_DEVICE bool kvcache_same_slots(const KVView *v, int t, int u)
+// Does row u see what row t sees, in the same slots, and more?
+static inline HOST_DEVICE bool kvcache_extends(const KVView *v, int t, int u)
 {
-    return v->first[t] == v->first[u];
+    return v->first[t] == v->first[u] && v->keys[t] < v->keys[u];
 }
 
 // How many of the n keys from j on follow each other in memory.

@@ -122,7 +122,7 @@ static void attend_fused(const Head *h, const State *s, int rows)
 static int attend(const State *s, int layer, int t, int h, int rows, bool naive)
 {
     int n = 1;
-    while (!naive && n < rows && kvcache_same_slots(&s->cache->view, t, t + n))
+    while (!naive && n < rows && kvcache_extends(&s->cache->view, t + n - 1, t + n))
         n++;
     Head last = head_of(s, layer, t + n - 1, h);
     if (naive)

@@ -125,10 +125,11 @@ static inline HOST_DEVICE int kvcache_slot(const KVView *v, int t, int j)
     return v->table[entry] * KV_CHUNK + i % KV_CHUNK;
 }
 
-// Do both rows find their keys in the same slots?
-static inline HOST_DEVICE bool kvcache_same_slots(const KVView *v, int t, int u)
+// Does row u see what row t sees, in the same slots, and more?
+static inline HOST_DEVICE bool kvcache_extends(const KVView *v, int t, int u)
 {
-    return v->lane[t] == v->lane[u] && v->first[t] == v->first[u];
+    return v->lane[t] == v->lane[u] && v->first[t] == v->first[u] &&
+           v->keys[t] < v->keys[u];
 }
 
 // How many of the n keys from j on follow each other in memory.
