@@ -110,6 +110,9 @@ void amx_multiply(const Part *p, DType dtype)
     int words = bf16 ? 2 : 4, tile = p->from / words / TILE;
     int steps = (p->to - p->from) / words / TILE;
     const char *w = p->panel + (size_t)tile * PANEL_TILES;
+    // Meanwhile the weights that follow come from far, a share of them at each step.
+    const char *next = w + steps * PANEL_TILES;
+    int share = steps * PANEL_TILES / (p->rows / TILE + 1);
     for (int r = 0; r < p->rows; r += 2 * TILE) {
         const char *x = p->x.data + (size_t)r * p->x.stride + (size_t)tile * TILE_BYTES;
         const char *below = x + TILE * p->x.stride;
@@ -119,7 +122,9 @@ void amx_multiply(const Part *p, DType dtype)
             end_sums(p->sum[r], 2 * LINE);
             return;
         }
-        for (int j = 0; j < PANEL; j += 2 * TILE) {
+        for (int j = 0; j < PANEL; j += 2 * TILE, next += share) {
+            for (int i = 0; i < share; i += LINE)
+                __builtin_prefetch(next + i, 0, 2);
             begin_sums(p, p->sum[r] + j, TILE * PANEL_ROW);
             (bf16 ? square_bf16 : square_int8)(x, below, w + j / TILE * TILE_BYTES,
                                                steps);
