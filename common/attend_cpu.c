@@ -45,17 +45,28 @@ static void row_chunk(Attend *a, int r, const void *keys, const void *values, DT
     vec_mix(out, p, values, dtype, a->HS, n, a->HS);
 }
 
-// LANES rows from `row` on, against all keys of the chunk: the same sums, side by side.
-static void rows_chunk(Attend *a, int row, const void *keys, const void *values,
-                       DType dtype)
+// e^(x - shift) in place; returns the partial sums that vec_exp_sum adds up.
+static Floats exp_parts(float *x, float shift)
 {
-    enum { VECTORS = ATTEND_KEYS / LANES, SUMS = 16 };
-    float p[LANES][ATTEND_KEYS], maxima[LANES], fade[LANES];
-    float scale = 1.0f / sqrtf((float)a->HS);
-    Floats most[LANES], sums[LANES], old = floats_load(a->max + row), max;
+    enum { SUMS = 16, PARTS = SUMS / LANES };
+    Floats part[PARTS] = { { 0 } };
+    for (int i = 0; i < ATTEND_KEYS; i++)
+        x[i] = exp_f32(x[i] - shift);
+    for (int i = 0; i < ATTEND_KEYS / LANES; i++)
+        part[i % PARTS] += floats_load(x + i * LANES);
+    for (int half = PARTS / 2; half > 0; half /= 2)
+        for (int i = 0; i < half; i++)
+            part[i] += part[i + half];
+    return part[0];
+}
+
+// Scores of LANES rows from `row` on to p, and what the mix of each fades by.  The numbers
+// are row_chunk's; maxima and sums are found side by side.
+static void soften(Attend *a, int row, float (*p)[ATTEND_KEYS], float *fade)
+{
+    float scale = 1.0f / sqrtf((float)a->HS), max[LANES];
+    Floats most[LANES], parts[LANES];
     for (int r = 0; r < LANES; r++) {
-        vec_dots(p[r], a->q + (size_t)(row + r) * a->q_stride, keys, dtype, a->HS,
-                 ATTEND_KEYS, a->HS);
         most[r] = floats_all(-INFINITY);
         for (int i = 0; i < ATTEND_KEYS; i += LANES) {
             Floats scores = floats_load(p[r] + i) * scale;
@@ -63,24 +74,26 @@ static void rows_chunk(Attend *a, int row, const void *keys, const void *values,
             most[r] = floats_max(most[r], scores);
         }
     }
-    max = floats_max(old, floats_max_lanes(most));
-    floats_store(maxima, max);
-    for (int r = 0; r < LANES; r++)
-        fade[r] = exp_f32(a->max[row + r] - maxima[r]);
+    floats_store(max, floats_max(floats_load(a->max + row), floats_max_lanes(most)));
     for (int r = 0; r < LANES; r++) {
-        Floats part[SUMS / LANES] = { { 0 } };
-        for (int i = 0; i < ATTEND_KEYS; i++)
-            p[r][i] = exp_f32(p[r][i] - maxima[r]);
-        for (int v = 0; v < VECTORS; v++)
-            part[v % (SUMS / LANES)] += floats_load(p[r] + v * LANES);
-        for (int half = SUMS / LANES / 2; half > 0; half /= 2)
-            for (int v = 0; v < half; v++)
-                part[v] += part[v + half];
-        sums[r] = part[0];
+        fade[r] = exp_f32(a->max[row + r] - max[r]);
+        a->max[row + r] = max[r];
     }
+    for (int r = 0; r < LANES; r++)
+        parts[r] = exp_parts(p[r], max[r]);
     floats_store(a->sum + row, floats_fma(floats_load(a->sum + row), floats_load(fade),
-                                          floats_add_lanes(sums)));
-    floats_store(a->max + row, max);
+                                          floats_add_lanes(parts)));
+}
+
+// LANES rows from `row` on, against all keys of the chunk.
+static void rows_chunk(Attend *a, int row, const void *keys, const void *values,
+                       DType dtype)
+{
+    float p[LANES][ATTEND_KEYS], fade[LANES];
+    for (int r = 0; r < LANES; r++)
+        vec_dots(p[r], a->q + (size_t)(row + r) * a->q_stride, keys, dtype, a->HS,
+                 ATTEND_KEYS, a->HS);
+    soften(a, row, p, fade);
     for (int r = 0; r < LANES; r++) {
         float *out = a->out + (size_t)(row + r) * a->out_stride;
         for (int i = 0; i < a->HS && fade[r] != 1; i++)
@@ -110,15 +123,17 @@ void attend_chunk(Attend *a, const void *keys, const void *values, const int *n)
         keys = wide[0];
         values = wide[1];
     }
-    for (int r = 0; r < a->rows;) {
-        int whole = 0;
-        while (whole < LANES && r + whole < a->rows && seen[r + whole] == ATTEND_KEYS)
-            whole++;
-        if (whole == LANES)
+    for (int r = 0, rows; r < a->rows; r += rows) {
+        for (rows = 0; rows < LANES && r + rows < a->rows; rows++)
+            if (seen[r + rows] < ATTEND_KEYS)
+                break;
+        if (rows == LANES) {
             rows_chunk(a, r, keys, values, dtype);
-        else if (seen[r] > 0)
+            continue;
+        }
+        rows = 1;
+        if (seen[r] > 0)
             row_chunk(a, r, keys, values, dtype, seen[r]);
-        r += whole == LANES ? LANES : 1;
     }
 }
 
