@@ -70,29 +70,66 @@ static inline __m512 power_of_two(__m512 x)
     return _mm512_maskz_scalef_ps(some, p, whole);
 }
 
+// What a score is multiplied with: e^x = 2^(x log2(e)).
+static __m512 scale_of(const Attend *a)
+{
+    return _mm512_set1_ps(1.44269504f / sqrtf((float)a->HS));
+}
+
 // Scores to p, for 16 rows from `row` on, which see n keys; and what their mix fades by.
 static __m512 soften(float (*p)[TILE], Attend *a, int row, const int *n)
 {
-    const float log2_e = 1.44269504f;  // e^x = 2^(x log2(e))
-    __m512 scale = _mm512_set1_ps(log2_e / sqrtf((float)a->HS));
-    __m512 old = _mm512_loadu_ps(a->max + row), max = old, sum = _mm512_setzero_ps();
+    __m512 scale = scale_of(a), none = _mm512_set1_ps(-INFINITY), parts[TILE];
+    __m512 old = _mm512_loadu_ps(a->max + row), max = old;
     __m512i seen = _mm512_loadu_si512(n + row);
     for (int j = 0; j < KEYS; j++) {
         __mmask16 there = _mm512_cmpgt_epi32_mask(seen, _mm512_set1_epi32(j));
-        __m512 none = _mm512_set1_ps(-INFINITY);
         __m512 score = _mm512_mask_mul_ps(none, there, _mm512_load_ps(p[j]), scale);
         max = _mm512_max_ps(score, max);
         _mm512_store_ps(p[j], score);
     }
-    __m512 fade = power_of_two(old - max);
-    for (int j = 0; j < KEYS; j++) {
-        __m512 share = power_of_two(_mm512_load_ps(p[j]) - max);
-        sum += share;
-        _mm512_store_ps(p[j], share);
+    for (int j = 0; j < TILE; j++) {
+        __m512 first = power_of_two(_mm512_load_ps(p[j]) - max);
+        __m512 second = power_of_two(_mm512_load_ps(p[j + TILE]) - max);
+        _mm512_store_ps(p[j], first);
+        _mm512_store_ps(p[j + TILE], second);
+        parts[j] = first + second;
     }
-    sum = _mm512_fmadd_ps(_mm512_loadu_ps(a->sum + row), fade, sum);
-    _mm512_storeu_ps(a->sum + row, sum);
+    for (int half = TILE / 2; half > 0; half /= 2)
+        for (int j = 0; j < half; j++)
+            parts[j] += parts[j + half];
+    __m512 fade = power_of_two(old - max), sum = _mm512_loadu_ps(a->sum + row);
+    _mm512_storeu_ps(a->sum + row, _mm512_fmadd_ps(sum, fade, parts[0]));
     _mm512_storeu_ps(a->max + row, max);
+    return fade;
+}
+
+// The same for row 0 alone, as in each step of decoding, a lane for each key; the sum is
+// added up in the same order.  Its p, in BF16, to `turned`.
+static __m512 soften_alone(char *turned, float (*p)[TILE], Attend *a, int n)
+{
+    __m512i lane = _mm512_set_epi32(15, 14, 13, 12, 11, 10, 9, 8, 7, 6, 5, 4, 3, 2, 1, 0);
+    __m512i at = _mm512_slli_epi32(lane, 4), seen = _mm512_set1_epi32(n);
+    __m512 none = _mm512_set1_ps(-INFINITY), scale = scale_of(a), score[2];
+    for (int i = 0; i < 2; i++) {
+        __mmask16 there = _mm512_cmpgt_epi32_mask(seen, lane);
+        score[i] = _mm512_i32gather_ps(at, p[i * TILE], 4);
+        score[i] = _mm512_mask_mul_ps(none, there, score[i], scale);
+        lane = _mm512_add_epi32(lane, _mm512_set1_epi32(TILE));
+    }
+    float most = _mm512_reduce_max_ps(_mm512_max_ps(score[0], score[1]));
+    __m512 old = _mm512_set1_ps(a->max[0]),
+           max = _mm512_max_ps(_mm512_set1_ps(most), old);
+    __m512 first = power_of_two(score[0] - max), second = power_of_two(score[1] - max);
+    _mm512_store_si512(turned, (__m512i)_mm512_cvtne2ps_pbh(second, first));
+    float parts[TILE];
+    _mm512_storeu_ps(parts, first + second);
+    for (int half = TILE / 2; half > 0; half /= 2)
+        for (int j = 0; j < half; j++)
+            parts[j] += parts[j + half];
+    __m512 fade = power_of_two(old - max);
+    a->sum[0] = fmaf(a->sum[0], _mm512_cvtss_f32(fade), parts[0]);
+    a->max[0] = _mm512_cvtss_f32(max);
     return fade;
 }
 
@@ -155,14 +192,14 @@ static void pair_values(char *to, const Attend *a, const char *values, int most)
     }
 }
 
-// mix = mix * fade + p times the values, for 16 rows.
-static void mix_values(float (*mix)[ATTEND_WIDE], __m512 fade, const char *p,
+// mix = mix * fade + p times the values, for up to 16 rows.
+static void mix_values(float (*mix)[ATTEND_WIDE], int rows, __m512 fade, const char *p,
                        const char *pairs, int HS)
 {
     float by[TILE];
     _mm512_storeu_ps(by, fade);
     bool fades = _mm512_cmpneq_ps_mask(fade, _mm512_set1_ps(1)) != 0;
-    for (int r = 0; r < TILE && fades; r++)
+    for (int r = 0; r < rows && fades; r++)
         for (int i = 0; i < HS; i++)
             mix[r][i] *= by[r];
     _tile_loadd(4, p, LINE);
@@ -181,7 +218,7 @@ static void mix_values(float (*mix)[ATTEND_WIDE], __m512 fade, const char *p,
 void attend_tiles_chunk(Attend *a, const void *keys, const void *values, const int *n)
 {
     _Alignas(64) float p[KEYS][TILE];
-    _Alignas(64) char turned[TILE_BYTES], pairs[ATTEND_WIDE / TILE][TILE_BYTES];
+    _Alignas(64) char turned[TILE_BYTES] = { 0 }, pairs[ATTEND_WIDE / TILE][TILE_BYTES];
     int most = 0, seen[ATTEND_ROWS];
     for (int r = 0; r < ATTEND_ROWS; r++) {
         seen[r] = r < a->rows ? n[r] : KEYS;
@@ -190,9 +227,15 @@ void attend_tiles_chunk(Attend *a, const void *keys, const void *values, const i
     pair_values(pairs[0], a, values, most);
     for (int r = 0; r < a->rows; r += TILE) {
         find_scores(p, a, a->q_tiles[r / TILE], keys);
-        __m512 fade = soften(p, a, r, seen);
-        turn_p(turned, p);
-        mix_values(a->mix + r, fade, turned, pairs[0], a->HS);
+        __m512 fade;
+        if (a->rows == 1) {
+            fade = soften_alone(turned, p, a, n[0]);
+        } else {
+            fade = soften(p, a, r, seen);
+            turn_p(turned, p);
+        }
+        mix_values(a->mix + r, a->rows - r < TILE ? a->rows - r : TILE, fade, turned,
+                   pairs[0], a->HS);
     }
 }
 
