@@ -22,6 +22,7 @@ enum { IN = 768, OUT = 3072, LAYERS = 12, ROWS = 512, TYPES = INT4 + 1, RUNS = 9
 
 static float *plain[LAYERS];            // [IN, OUT], as in the file
 static Matrix matrices[TYPES][LAYERS];  // packed
+static uint32_t *for_vectors[LAYERS];   // those of BF16 as vectors want them
 static float *numbers;                  // [ROWS, IN]
 static uint16_t *rounded;               // the same as BF16
 
@@ -56,44 +57,45 @@ static void order_of_memory(float *y, const float *x, int layer, int T)
                 y[t * OUT + n] = fmaf(x[t * IN + k], w[k * OUT + n], y[t * OUT + n]);
 }
 
-// Tiles of up to `height` rows, panel by panel.
-static void by_tiles(float *y, Rows x, DType dtype, int layer, int T, int height)
+// Up to `height` rows at a time, panel by panel.
+static void by_panels(float *y, Rows x, DType dtype, const void *panels, int T,
+                      int height)
 {
-    const Matrix *m = &matrices[dtype][layer];
-    float sum[TILE_ROWS][PANEL];
+    static float sum[ROWS][PANEL];
     for (int panel = 0; panel < OUT / PANEL; panel++)
         for (int t = 0; t < T; t += height) {
-            Tile tile = {
-                .steps = matmul_steps(dtype, IN),
-                .panel = (const char *)m->panels +
-                         (size_t)panel * matmul_panel_bytes(dtype, IN),
+            Part p = {
+                .panel =
+                    (const char *)panels + (size_t)panel * matmul_panel_bytes(dtype, IN),
                 .x = x,
                 .rows = T - t < height ? T - t : height,
+                .to = IN,
                 .sum = sum,
             };
-            tile.x.data += (size_t)t * x.stride;
-            tile_multiply(&tile, dtype);
-            for (int r = 0; r < tile.rows; r++)
+            p.x.data += (size_t)t * x.stride;
+            part_multiply(&p, dtype);
+            for (int r = 0; r < p.rows; r++)
                 memcpy(y + (t + r) * OUT + panel * PANEL, sum[r], sizeof sum[r]);
         }
 }
 
 static void one_row(float *y, const float *x, int layer, int T)
 {
-    by_tiles(y, (Rows){ .data = (const char *)x, .stride = IN * 4 }, F32, layer, T, 1);
+    by_panels(y, (Rows){ .data = (const char *)x, .stride = IN * 4 }, F32,
+              matrices[F32][layer].panels, T, 1);
 }
 
 static void tiles(float *y, const float *x, int layer, int T)
 {
-    by_tiles(y, (Rows){ .data = (const char *)x, .stride = IN * 4 }, F32, layer, T,
-             TILE_ROWS);
+    by_panels(y, (Rows){ .data = (const char *)x, .stride = IN * 4 }, F32,
+              matrices[F32][layer].panels, T, ROWS);
 }
 
 static void bf16_vectors(float *y, const float *x, int layer, int T)
 {
     floats_to_halves(rounded, x, BF16, T * IN);
-    by_tiles(y, (Rows){ .data = (const char *)rounded, .stride = IN * 2 }, BF16, layer, T,
-             TILE_ROWS);
+    by_panels(y, (Rows){ .data = (const char *)rounded, .stride = IN * 2 }, BF16,
+              for_vectors[layer], T, ROWS);
 }
 
 static void whole_f32(float *y, const float *x, int layer, int T)
@@ -176,15 +178,14 @@ static double amx_int8_peak(void)
 static double amx_near_peak(void)
 {
     enum { TIMES = 200 };
-    static float sum[TILE_ROWS][PANEL];
-    Tile t = { .steps = IN, .panel = matrices[BF16][0].panels, .rows = TILE_ROWS };
-    t.x = (Rows){ .data = (const char *)rounded, .stride = IN * 2 };
-    t.sum = sum;
+    static float sum[2 * TILE][PANEL];
+    Rows x = { .data = (const char *)rounded, .stride = IN * 2 };
+    Part p = { matrices[BF16][0].panels, x, 2 * TILE, 0, IN, sum, false };
     amx_begin();
     for (int i = 0; i < TIMES; i++)
-        amx_bf16(&t);
+        amx_multiply(&p, BF16);
     amx_end();
-    return 2.0 * IN * PANEL * TILE_ROWS * TIMES;
+    return 2.0 * IN * PANEL * 2 * TILE * TIMES;
 }
 
 static double peak(double (*loop)(void))
@@ -290,6 +291,20 @@ static void climb(const Rung *r, float *y, const float *first)
         printf("  off by %.2f %%\n", 100 * error_of(y, first));
 }
 
+// The words of a matrix of BF16 in the order that the vectors' kernel reads.
+static uint32_t *words_for_vectors(const Matrix *m)
+{
+    enum { WORDS = IN / 2 * PANEL };
+    uint32_t *to = memory_alloc((size_t)IN * OUT / 2, sizeof *to, "weights");
+    for (int panel = 0; panel < OUT / PANEL; panel++)
+        for (int k = 0; k < IN / 2; k++)
+            for (int j = 0; j < PANEL; j++)
+                to[(size_t)panel * WORDS + matmul_word(k, j, false)] =
+                    ((const uint32_t *)m->panels)[(size_t)panel * WORDS +
+                                                  matmul_word(k, j, amx_there())];
+    return to;
+}
+
 static void prepare(void)
 {
     size_t n = (size_t)IN * OUT;
@@ -309,6 +324,7 @@ static void prepare(void)
                           device_alloc(matrix_bytes(d, IN, OUT), "weights") };
             matrix_pack(&matrices[d][l], plain[l], F32, MATRIX_IN_OUT);
         }
+        for_vectors[l] = words_for_vectors(&matrices[BF16][l]);
     }
 }
 
@@ -327,8 +343,8 @@ int main(int argc, char **argv)
         { "bf16 by vectors", bf16_vectors, BF16, bf16_peak, false },
         { "bf16: matmul()", whole_bf16, BF16, amx ? amx_bf16_peak : bf16_peak, false },
         { "int8: matmul()", whole_int8, INT8, amx ? amx_int8_peak : int8_peak, false },
-        { "int4: matmul()", whole_int4, INT4, int8_peak, false },
-        { "  by all threads", whole_int4, INT4, int8_peak, true },
+        { "int4: matmul()", whole_int4, INT4, amx ? amx_int8_peak : int8_peak, false },
+        { "  by all threads", whole_int4, INT4, amx ? amx_int8_peak : int8_peak, true },
     };
     prepare();
     float *y = memory_alloc((size_t)ROWS * OUT, sizeof *y, "product"),
