@@ -244,7 +244,7 @@ void matrix_pack(Matrix *m, const void *data, DType from, MatrixLayout layout)
                    data, from, layout, p * PANEL);
 }
 
-// The weight of step k and output j of a panel.
+// The weight of step k and output j of a panel, of any type but BF16.
 static float weight_of(const char *panel, DType dtype, int steps, int k, int j)
 {
     float w, scale;
@@ -260,18 +260,26 @@ static float weight_of(const char *panel, DType dtype, int steps, int k, int j)
             (uint8_t)group[2 * PANEL + (k % GROUP / 8 * PANEL + j) * 4 + k % 4];
         return (float)((k % 8 < 4 ? byte & 15 : byte >> 4) - 8) * scale;
     }
-    size_t at = dtype == BF16 ? 2 * matmul_word(k / 2, j, amx_there()) + k % 2
-                              : (size_t)k * PANEL + j;
+    size_t at = (size_t)k * PANEL + j;
     if (dtype == F32) {
         memcpy(&w, panel + 4 * at, sizeof w);
         return w;
     }
-    uint16_t half;
-    memcpy(&half, panel + 2 * at, sizeof half);
-    if (dtype == BF16)
-        return float_of_bits((uint32_t)half << 16);
-    halves_to_floats(&w, &half, dtype, 1);
+    halves_to_floats(&w, panel + 2 * at, dtype, 1);
     return w;
+}
+
+// The embeddings are read row by row: a word is two numbers.
+static void row_of_bf16(float *w, const char *panel, int j, int in)
+{
+    bool tiles = amx_there();
+    for (int k = 0; k < in; k += 2) {
+        uint32_t word;
+        memcpy(&word, panel + 4 * matmul_word(k / 2, j, tiles), sizeof word);
+        w[k] = float_of_bits(word << 16);
+        if (k + 1 < in)
+            w[k + 1] = float_of_bits(word & 0xffff0000);
+    }
 }
 
 void matrix_row(float *w, const Matrix *m, int row)
@@ -279,6 +287,9 @@ void matrix_row(float *w, const Matrix *m, int row)
     const char *panel = (const char *)m->panels +
                         (size_t)(row / PANEL) * matmul_panel_bytes(m->dtype, m->in);
     int steps = matmul_steps(m->dtype, m->in);
-    for (int k = 0; k < m->in; k++)
-        w[k] = weight_of(panel, m->dtype, steps, k, row % PANEL);
+    if (m->dtype == BF16)
+        row_of_bf16(w, panel, row % PANEL, m->in);
+    else
+        for (int k = 0; k < m->in; k++)
+            w[k] = weight_of(panel, m->dtype, steps, k, row % PANEL);
 }
